@@ -1,0 +1,452 @@
+//! Lookups under a pin, and what they find.
+
+use core::fmt;
+use core::hash::{BuildHasher, Hash};
+
+use ahash::RandomState;
+use equivalent::Equivalent;
+
+use crate::iter::Iter;
+use crate::key::{ClientKey, StreamKey};
+use crate::reclaim::Pin;
+use crate::registry::Registry;
+use crate::slots::Live;
+use crate::swing::Current;
+use crate::table;
+
+/// A pin of the registry: many lookups for the price of one pin, and references that live as long.
+///
+/// What is retired while a guard is held is not dropped before the guard is, so hold it for a burst of
+/// lookups, not for as long as a connection. It cannot be sent to another thread, and so not be held
+/// across an `await` of a task that may move; it holds up nobody but the reclaimer of this registry
+/// (F, G).
+///
+/// # Consistency
+///
+/// Each lookup is linearizable by itself; a guard is not a snapshot. Lookups are lock-free: a scan is
+/// repeated only if a takeover or a split of the same chain got on meanwhile.
+///
+/// ```
+/// # use tandem_registry::{NewClient, Registry};
+/// # let registry: Registry<u64, String, (), &str> = Registry::new();
+/// registry.connect(NewClient::new(1, "node-a".to_owned(), ()).stream("stream")).unwrap();
+/// let guard = registry.pin();
+/// assert_eq!(guard.stream("node-a"), Some(&"stream"));
+/// assert!(guard.stream("node-b").is_none());
+/// ```
+///
+/// A guard stays on its thread:
+///
+/// ```compile_fail,E0277
+/// # let registry = tandem_registry::Registry::<u64, u64, (), ()>::new();
+/// let guard = registry.pin();
+/// std::thread::scope(|scope| { scope.spawn(move || drop(guard)); });
+/// ```
+///
+/// and what it found does not outlive it:
+///
+/// ```compile_fail,E0505
+/// # let registry = tandem_registry::Registry::<u64, u64, (), String>::new();
+/// let guard = registry.pin();
+/// let stream = guard.stream(&7);
+/// drop(guard);
+/// println!("{stream:?}");
+/// ```
+///
+/// ```compile_fail,E0505
+/// # let registry = tandem_registry::Registry::<u64, u64, (), String>::new();
+/// let guard = registry.pin();
+/// drop(registry);
+/// guard.stream(&7);
+/// ```
+pub struct Guard<'r, Id, Node, Info, Stream, S = RandomState> {
+    registry: &'r Registry<Id, Node, Info, Stream, S>,
+    pin: Pin<'r>,
+}
+
+impl<'r, Id, Node, Info, Stream, S> Guard<'r, Id, Node, Info, Stream, S> {
+    pub(crate) fn new(registry: &'r Registry<Id, Node, Info, Stream, S>) -> Self {
+        Self {
+            registry,
+            pin: registry.tandem().pin(),
+        }
+    }
+
+    /// The live client of that key. `None`: that incarnation has ended, or is of another registry.
+    ///
+    /// # Consistency
+    ///
+    /// Linearization point: the read of the client's state word.
+    ///
+    /// # Complexity
+    ///
+    /// O(1), without hashing; about one cache miss.
+    ///
+    /// ```
+    /// # use tandem_registry::{NewClient, Registry};
+    /// # let registry: Registry<u64, &str, &str, ()> = Registry::new();
+    /// let key = registry.connect(NewClient::new(1, "node-a", "info")).unwrap().key;
+    /// assert_eq!(registry.pin().get(key).unwrap().info(), &"info");
+    /// ```
+    #[must_use]
+    pub fn get(&self, key: ClientKey) -> Option<ClientRef<'_, Id, Node, Info, Stream>> {
+        let address = self.registry.address(key)?;
+        let live = self.registry.tandem().live_at(address, &self.pin)?;
+        ClientRef::new(live, self.registry.tag())
+    }
+
+    /// Every live client, in no particular order.
+    ///
+    /// # Consistency
+    ///
+    /// A client that is connected during the whole iteration is yielded exactly once; one that had
+    /// ended before it began, never. Clients that come and go meanwhile may be yielded, each incarnation
+    /// at most once (H).
+    ///
+    /// # Complexity
+    ///
+    /// O(slots in use since the last `shrink_to_fit`), in the order of memory.
+    ///
+    /// ```
+    /// # use tandem_registry::{NewClient, Registry};
+    /// # let registry: Registry<u64, &str, (), ()> = Registry::new();
+    /// registry.connect(NewClient::new(1, "node-a", ())).unwrap();
+    /// registry.connect(NewClient::new(2, "node-b", ())).unwrap();
+    /// assert_eq!(registry.pin().iter().map(|client| client.id()).sum::<u64>(), 3);
+    /// ```
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_, Id, Node, Info, Stream> {
+        Iter::new(self.registry.tandem(), self.registry.tag(), &self.pin)
+    }
+
+    /// Drops the pin and takes a new one, so that what was retired meanwhile can be dropped. For long
+    /// loops that hold no reference from one round to the next.
+    ///
+    /// ```
+    /// # let registry: tandem_registry::Registry<u64, &str, (), ()> = Default::default();
+    /// let mut guard = registry.pin();
+    /// for _ in 0..3 {
+    ///     guard.repin();
+    ///     assert_eq!(guard.iter().count(), 0);
+    /// }
+    /// ```
+    pub fn repin(&mut self) {
+        self.pin.repin();
+    }
+}
+
+impl<Id, Node, Info, Stream, S> Guard<'_, Id, Node, Info, Stream, S>
+where
+    Id: Hash + Eq,
+    Node: Hash + Eq,
+    S: BuildHasher,
+{
+    /// Where messages for `node` go: the stream of the live client with that node id or alias, and the
+    /// keys that name both. `None`: there is no such client, or it has no stream.
+    ///
+    /// # Consistency
+    ///
+    /// Linearization point of a hit: the read of the client's state word, or of the pointer to a
+    /// stream that was attached later. Of a miss: a moment inside the last scan. While a node id is
+    /// taken over there is no miss, and no way back from the new stream to the old one (D).
+    ///
+    /// # Complexity
+    ///
+    /// O(1) expected: the index line, the record, the state word.
+    ///
+    /// ```
+    /// # use tandem_registry::{NewClient, Registry};
+    /// # let registry: Registry<u64, &str, (), &str> = Registry::new();
+    /// let connected = registry.connect(NewClient::new(1, "node-a", ()).stream("stream")).unwrap();
+    /// let guard = registry.pin();
+    /// let route = guard.route(&"node-a").unwrap();
+    /// assert_eq!((*route.stream(), route.key()), ("stream", connected.key));
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn route<Q>(&self, node: &Q) -> Option<Route<'_, Stream>>
+    where
+        Q: ?Sized + Hash + Equivalent<Node>,
+    {
+        let hash = self.registry.hash_of(node);
+        self.route_hashed(hash, node)
+    }
+
+    #[inline]
+    fn route_hashed<Q>(&self, hash: table::Hash, node: &Q) -> Option<Route<'_, Stream>>
+    where
+        Q: ?Sized + Equivalent<Node>,
+    {
+        loop {
+            let tandem = self.registry.tandem();
+            let live = tandem.find_by_node(hash, |other| node.equivalent(other), &self.pin)?;
+            match live.stream() {
+                Current::Swung((stream, sequence)) => {
+                    return Some(Route {
+                        stream,
+                        key: StreamKey {
+                            client: self.registry.key_at(live.address()),
+                            sequence,
+                        },
+                    });
+                }
+                // Ended between the word and the pointer: perhaps taken over.
+                Current::Closed => {}
+                Current::First | Current::Nothing => return None,
+            }
+        }
+    }
+
+    /// [`route`](Self::route), the stream alone.
+    ///
+    /// ```
+    /// # use tandem_registry::{NewClient, Registry};
+    /// # let registry: Registry<u64, &str, (), &str> = Registry::new();
+    /// registry.connect(NewClient::new(1, "node-a", ()).stream("stream")).unwrap();
+    /// assert_eq!(registry.pin().stream(&"node-a"), Some(&"stream"));
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn stream<Q>(&self, node: &Q) -> Option<&Stream>
+    where
+        Q: ?Sized + Hash + Equivalent<Node>,
+    {
+        self.route(node).map(|route| route.stream)
+    }
+
+    /// The live client with that client id. `None`: there is none.
+    ///
+    /// # Consistency
+    ///
+    /// As for [`route`](Self::route), by client id.
+    ///
+    /// # Complexity
+    ///
+    /// O(1) expected.
+    ///
+    /// ```
+    /// # use tandem_registry::{NewClient, Registry};
+    /// # let registry: Registry<u64, &str, (), ()> = Registry::new();
+    /// registry.connect(NewClient::new(1, "node-a", ())).unwrap();
+    /// assert_eq!(registry.pin().client(&1).unwrap().node(), &"node-a");
+    /// ```
+    #[must_use]
+    pub fn client<Q>(&self, id: &Q) -> Option<ClientRef<'_, Id, Node, Info, Stream>>
+    where
+        Q: ?Sized + Hash + Equivalent<Id>,
+    {
+        let hash = self.registry.hash_of(id);
+        loop {
+            let tandem = self.registry.tandem();
+            let live = tandem.find_by_id(hash, |other| id.equivalent(other), &self.pin)?;
+            if let Some(client) = ClientRef::new(live, self.registry.tag()) {
+                return Some(client);
+            }
+        }
+    }
+
+    /// The live client with that node id or alias, with a stream or without. `None`: there is none.
+    ///
+    /// Consistency and complexity are those of [`route`](Self::route).
+    ///
+    /// ```
+    /// # use tandem_registry::{NewClient, Registry};
+    /// # let registry: Registry<u64, &str, (), ()> = Registry::new();
+    /// registry.connect(NewClient::new(1, "node-a", ())).unwrap();
+    /// assert_eq!(registry.pin().client_by_node(&"node-a").unwrap().id(), &1);
+    /// ```
+    #[must_use]
+    pub fn client_by_node<Q>(&self, node: &Q) -> Option<ClientRef<'_, Id, Node, Info, Stream>>
+    where
+        Q: ?Sized + Hash + Equivalent<Node>,
+    {
+        let hash = self.registry.hash_of(node);
+        loop {
+            let tandem = self.registry.tandem();
+            let live = tandem.find_by_node(hash, |other| node.equivalent(other), &self.pin)?;
+            if let Some(client) = ClientRef::new(live, self.registry.tag()) {
+                return Some(client);
+            }
+        }
+    }
+
+    /// [`route`](Self::route) for many nodes: `f` gets each one's position and route, in order. The
+    /// cache misses of several lookups overlap, which pays when the registry is larger than the caches.
+    ///
+    /// ```
+    /// # use tandem_registry::{NewClient, Registry};
+    /// # let registry: Registry<u64, &str, (), u32> = Registry::new();
+    /// registry.connect(NewClient::new(1, "node-a", ()).stream(7)).unwrap();
+    /// let mut found = [None; 2];
+    /// registry.pin().routes_batch(&["node-a", "node-b"], |at, route| {
+    ///     found[at] = route.map(|route| *route.stream());
+    /// });
+    /// assert_eq!(found, [Some(7), None]);
+    /// ```
+    pub fn routes_batch<'q, 'g, Q>(
+        &'g self,
+        nodes: impl IntoIterator<Item = &'q Q>,
+        mut f: impl FnMut(usize, Option<Route<'g, Stream>>),
+    ) where
+        Q: ?Sized + Hash + Equivalent<Node> + 'q,
+    {
+        const TOGETHER: usize = 16;
+        let tandem = self.registry.tandem();
+        let mut nodes = nodes.into_iter();
+        let mut at = 0;
+        loop {
+            let mut batch: [Option<(table::Hash, &Q)>; TOGETHER] = [None; TOGETHER];
+            for (place, node) in batch.iter_mut().zip(nodes.by_ref()) {
+                let hash = self.registry.hash_of(node);
+                tandem.prefetch_line(hash, &self.pin);
+                *place = Some((hash, node));
+            }
+            for (hash, _) in batch.iter().flatten() {
+                tandem.prefetch_records(*hash, &self.pin);
+            }
+            for (hash, node) in batch.iter().flatten() {
+                f(at, self.route_hashed(*hash, *node));
+                at += 1;
+            }
+            if batch[TOGETHER - 1].is_none() {
+                return;
+            }
+        }
+    }
+}
+
+impl<Id, Node, Info, Stream, S> fmt::Debug for Guard<'_, Id, Node, Info, Stream, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").finish_non_exhaustive()
+    }
+}
+
+/// Where messages for a node go.
+pub struct Route<'g, Stream> {
+    stream: &'g Stream,
+    key: StreamKey,
+}
+
+impl<'g, Stream> Route<'g, Stream> {
+    /// The stream.
+    #[must_use]
+    pub fn stream(&self) -> &'g Stream {
+        self.stream
+    }
+
+    /// Names the client, for what is to be done to exactly this incarnation.
+    #[must_use]
+    pub fn key(&self) -> ClientKey {
+        self.key.client
+    }
+
+    /// Names the stream, to be detached should sending fail.
+    #[must_use]
+    pub fn stream_key(&self) -> StreamKey {
+        self.key
+    }
+}
+
+impl<Stream> Clone for Route<'_, Stream> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Stream> Copy for Route<'_, Stream> {}
+
+impl<Stream> fmt::Debug for Route<'_, Stream> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Route")
+            .field("stream_key", &self.key)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A client that was live when it was found, with the info and the stream that it had then.
+pub struct ClientRef<'g, Id, Node, Info, Stream> {
+    live: Live<'g, Id, Node, Info, Stream>,
+    info: &'g Info,
+    stream: Option<(&'g Stream, u64)>,
+    registry: u32,
+}
+
+impl<'g, Id, Node, Info, Stream> ClientRef<'g, Id, Node, Info, Stream> {
+    /// `None`: the client ended before its info or stream was read.
+    #[inline]
+    pub(crate) fn new(live: Live<'g, Id, Node, Info, Stream>, registry: u32) -> Option<Self> {
+        let info = live.info()?;
+        let stream = match live.stream() {
+            Current::Swung(stream) => Some(stream),
+            Current::First | Current::Nothing => None,
+            Current::Closed => return None,
+        };
+        Some(Self {
+            live,
+            info,
+            stream,
+            registry,
+        })
+    }
+
+    /// Names this incarnation.
+    #[must_use]
+    pub fn key(&self) -> ClientKey {
+        let address = self.live.address();
+        ClientKey {
+            generation: address.generation,
+            slot: address.slot,
+            registry: self.registry,
+        }
+    }
+
+    /// Its client id.
+    #[must_use]
+    pub fn id(&self) -> &'g Id {
+        self.live.id()
+    }
+
+    /// Its node id.
+    #[must_use]
+    pub fn node(&self) -> &'g Node {
+        self.live.node()
+    }
+
+    /// Its info.
+    #[must_use]
+    pub fn info(&self) -> &'g Info {
+        self.info
+    }
+
+    /// Its stream, if it has one.
+    #[must_use]
+    pub fn stream(&self) -> Option<&'g Stream> {
+        self.stream.map(|(stream, _)| stream)
+    }
+
+    /// Names its stream.
+    #[must_use]
+    pub fn stream_key(&self) -> Option<StreamKey> {
+        self.stream.map(|(_, sequence)| StreamKey {
+            client: self.key(),
+            sequence,
+        })
+    }
+}
+
+impl<Id, Node, Info, Stream> Clone for ClientRef<'_, Id, Node, Info, Stream> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Id, Node, Info, Stream> Copy for ClientRef<'_, Id, Node, Info, Stream> {}
+
+impl<Id, Node, Info, Stream> fmt::Debug for ClientRef<'_, Id, Node, Info, Stream> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientRef")
+            .field("key", &self.key())
+            .field("stream_key", &self.stream_key())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,69 @@
+//! Reclamation: when the memory of what was retired may be used again (G).
+//!
+//! A reader pins; what is retired while it is pinned stays. Garbage belongs to the registry: threads
+//! put it on piles that anyone can take, a pile becomes a *batch*, and a batch is *ripe* once every
+//! pin that was held when it was closed is gone. Ripe batches are disposed of by writers and by
+//! `flush`, never by a lookup, one value at a time, so that a panic in one loses no other (I).
+//!
+//! Two reclaimers have the same face: [`epoch`] is the one that ships, `quarantine` the one that loom
+//! sees, which reclaims at the earliest legal moment and checks that nothing is retired twice.
+
+#[cfg(not(loom))]
+mod epoch;
+mod panics;
+#[cfg(loom)]
+mod quarantine;
+
+#[cfg(not(loom))]
+pub(crate) use epoch::{Pin, Reclaimer};
+pub(crate) use panics::{Panics, attempt};
+#[cfg(loom)]
+pub(crate) use quarantine::{Pin, Reclaimer};
+
+use core::cell::Cell;
+use core::ptr::NonNull;
+
+use crate::sync::AtomicU32;
+
+/// The first field of everything that is allocated and retired one by one.
+///
+/// # Safety of the whole
+///
+/// A header that is handed to [`Pin::retire`] is unlinked, so that only guards taken before can reach
+/// it, and is handed over once. `dispose` then runs once, after those guards are gone, and frees it.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Header {
+    /// The pile's link; the retiring thread's, then the disposing one's.
+    next: Cell<*mut Header>,
+    dispose: unsafe fn(NonNull<Header>),
+}
+
+impl Header {
+    pub(crate) const fn new(dispose: unsafe fn(NonNull<Header>)) -> Self {
+        Self {
+            next: Cell::new(core::ptr::null_mut()),
+            dispose,
+        }
+    }
+}
+
+/// What the reclaimer must know of slots, which are retired without an allocation.
+pub(crate) trait Slab {
+    /// The link word of a slot; the slot's owner's while it is retired.
+    fn link(&self, slot: u32) -> &AtomicU32;
+
+    /// Drops what the slot still owns and gives it back to be used again.
+    ///
+    /// # Safety
+    ///
+    /// The slot was retired, every guard taken before is gone, and this is called once.
+    unsafe fn reclaim(&self, slot: u32);
+}
+
+/// What one call disposed of, and what is still retired.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) disposed: usize,
+    pub(crate) left: usize,
+}

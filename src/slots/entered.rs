@@ -1,0 +1,178 @@
+//! A record on its way in: filled by one thread, and given back to it if refused.
+
+use super::{Address, Facts, Slots};
+use crate::reclaim::Pin;
+use crate::state::{Kind, Word};
+use crate::sync::Ordering;
+use crate::table::Hash;
+
+/// A slot that was handed out and is not filled yet.
+pub(crate) struct Fresh {
+    pub(super) slot: u32,
+    pub(super) generation: u64,
+}
+
+/// A slot whose incarnation this thread is entering, until it is live or refused.
+pub(crate) struct Entered {
+    slot: u32,
+}
+
+impl Entered {
+    pub(crate) fn slot(&self) -> u32 {
+        self.slot
+    }
+}
+
+/// Names and values of a client; an alias has its name alone.
+pub(crate) struct Contents<Id, Node, Info, Stream> {
+    pub(crate) id: Id,
+    pub(crate) node: Node,
+    pub(crate) info: Info,
+    pub(crate) stream: Option<Stream>,
+}
+
+impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
+    /// Fills a client's record, and leaves its word at `Entering`.
+    pub(crate) fn fill(
+        &self,
+        fresh: Fresh,
+        ids: (Hash, Hash),
+        contents: Contents<Id, Node, Info, Stream>,
+    ) -> Entered {
+        let Contents {
+            id,
+            node,
+            info,
+            stream,
+        } = contents;
+        let (hot, cold) = (self.hot(fresh.slot), self.cold(fresh.slot));
+        let has_stream = stream.is_some();
+        cold.stream_swing.reset(has_stream);
+        // Relaxed: published with the record.
+        cold.streams.store(u64::from(has_stream), Ordering::Relaxed);
+        let (id_hash, node_hash) = ids;
+        // SAFETY: a fresh slot is its receiver's alone: its last incarnation was reclaimed, and
+        // nobody looks at the record of a word that says `Entering`.
+        unsafe {
+            cold.id.with_mut(|cell| (*cell).write(id));
+            cold.info.with_mut(|cell| (*cell).write(info));
+            if let Some(stream) = stream {
+                hot.stream.with_mut(|cell| (*cell).write(stream));
+            }
+        }
+        let facts = Facts::Client {
+            id: id_hash,
+            node: node_hash,
+        };
+        self.fill_name(fresh, facts, node, !has_stream)
+    }
+
+    /// Fills an alias's record, likewise.
+    pub(crate) fn fill_alias(
+        &self,
+        fresh: Fresh,
+        hash: Hash,
+        owner: Address,
+        name: Node,
+    ) -> Entered {
+        let facts = Facts::Alias { node: hash, owner };
+        self.fill_name(fresh, facts, name, false)
+    }
+
+    fn fill_name(&self, fresh: Fresh, facts: Facts, node: Node, swung: bool) -> Entered {
+        let Fresh { slot, generation } = fresh;
+        let (hot, cold) = (self.hot(slot), self.cold(slot));
+        // SAFETY: as in `fill`.
+        unsafe {
+            hot.node.with_mut(|cell| (*cell).write(node));
+            cold.facts.with_mut(|cell| (*cell).write(facts));
+        }
+        cold.info_swing.reset(true);
+        cold.names.reset();
+        cold.verdicts.reset();
+        // Relaxed: published with the record.
+        cold.heir.store(0, Ordering::Relaxed);
+        cold.evictor.store(0, Ordering::Relaxed);
+        cold.holds.store(1, Ordering::Relaxed);
+        let kind = match facts {
+            Facts::Client { .. } => Kind::Client,
+            Facts::Alias { .. } => Kind::Alias,
+        };
+        let word = Word::entering(generation, kind, swung);
+        // Release: whoever reads a word of this incarnation sees the record.
+        self.word_of(slot).store(word.raw(), Ordering::Release);
+        Entered { slot }
+    }
+
+    /// Client id, unless it is an alias, and node name of a record on its way.
+    ///
+    /// # Safety
+    ///
+    /// The record is the caller's own ([`Entered`]), and stays so for as long as the names are used.
+    pub(crate) unsafe fn names_of_own(&self, slot: u32) -> (Option<&Id>, &Node) {
+        // Relaxed: the kind does not change.
+        let word = Word::from_raw(self.word_of(slot).load(Ordering::Relaxed));
+        let (hot, cold) = (self.hot(slot), self.cold(slot));
+        let id = (!word.is_alias()).then(|| {
+            // SAFETY: filled by the caller, and given back to nobody else.
+            cold.id.with(|cell| unsafe { (*cell).assume_init_ref() })
+        });
+        // SAFETY: as above.
+        let node = hot.node.with(|cell| unsafe { (*cell).assume_init_ref() });
+        (id, node)
+    }
+
+    /// Takes the contents of a refused client back, and retires the slot.
+    ///
+    /// # Safety
+    ///
+    /// Its entries are removed, and the pin is older than their removal.
+    pub(crate) unsafe fn take_back(
+        &self,
+        entered: Entered,
+        pin: &Pin<'_>,
+    ) -> Contents<Id, Node, Info, Stream> {
+        let slot = entered.slot;
+        let has_stream = self.cold(slot).stream_swing.owns_first();
+        let (hot, cold) = (self.hot(slot), self.cold(slot));
+        self.assert_refused(slot);
+        // SAFETY: filled by `fill`, taken once (`entered` is consumed), and dropped by nobody else: a
+        // refused slot owes nothing when it is reclaimed. Nobody reads names or values of a record
+        // that never lived: see the module above.
+        unsafe {
+            let contents = Contents {
+                id: cold.id.with(|cell| (*cell).assume_init_read()),
+                node: hot.node.with(|cell| (*cell).assume_init_read()),
+                info: cold.info.with(|cell| (*cell).assume_init_read()),
+                stream: has_stream.then(|| hot.stream.with(|cell| (*cell).assume_init_read())),
+            };
+            pin.retire_slot(slot, &cold.link);
+            contents
+        }
+    }
+
+    /// Takes the name of a refused alias back, and retires the slot.
+    ///
+    /// # Safety
+    ///
+    /// As for [`take_back`](Self::take_back).
+    pub(crate) unsafe fn take_alias_back(&self, entered: Entered, pin: &Pin<'_>) -> Node {
+        let slot = entered.slot;
+        self.assert_refused(slot);
+        // SAFETY: as in `take_back`.
+        unsafe {
+            let name = self.hot(slot).node.with(|cell| (*cell).assume_init_read());
+            pin.retire_slot(slot, &self.cold(slot).link);
+            name
+        }
+    }
+
+    fn assert_refused(&self, slot: u32) {
+        // Relaxed: nobody changes a refused word, and the owner has seen it.
+        let word = Word::from_raw(self.word_of(slot).load(Ordering::Relaxed));
+        assert!(
+            word.is_refused(),
+            "only what never lived goes back: {word:?}"
+        );
+    }
+}

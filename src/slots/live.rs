@@ -1,0 +1,180 @@
+//! Reading and changing a record under a pin.
+
+use super::{Address, Facts, Slots};
+use crate::reclaim::Pin;
+use crate::slots::ended::Loose;
+use crate::state::{Phase, Word};
+use crate::swing::{Current, Swung};
+
+/// A slot whose word was read under a pin.
+pub(crate) struct Seen<'p, Id, Node, Info, Stream> {
+    slots: &'p Slots<Id, Node, Info, Stream>,
+    pub(crate) slot: u32,
+    pub(crate) word: Word,
+}
+
+/// A slot that was live when its word was read under a pin, which is held for `'p`.
+pub(crate) struct Live<'p, Id, Node, Info, Stream>(Seen<'p, Id, Node, Info, Stream>);
+
+impl<Id, Node, Info, Stream> Clone for Seen<'_, Id, Node, Info, Stream> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Id, Node, Info, Stream> Copy for Seen<'_, Id, Node, Info, Stream> {}
+
+impl<Id, Node, Info, Stream> Clone for Live<'_, Id, Node, Info, Stream> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Id, Node, Info, Stream> Copy for Live<'_, Id, Node, Info, Stream> {}
+
+impl<'p, Id, Node, Info, Stream> Seen<'p, Id, Node, Info, Stream> {
+    /// `word` was read from the slot under the pin that is held for `'p`.
+    #[inline(always)]
+    pub(super) fn new(slots: &'p Slots<Id, Node, Info, Stream>, slot: u32, word: Word) -> Self {
+        Self { slots, slot, word }
+    }
+
+    #[inline(always)]
+    pub(crate) fn live(self) -> Option<Live<'p, Id, Node, Info, Stream>> {
+        self.word.is_live().then_some(Live(self))
+    }
+
+    /// The facts of an incarnation on its way or live.
+    pub(crate) fn facts(&self) -> Option<Facts> {
+        let on_its_way = matches!(self.word.phase(), Phase::Waiting | Phase::Armed);
+        (on_its_way || self.word.is_live()).then(|| {
+            let facts = &self.slots.cold(self.slot).facts;
+            // SAFETY: filled, and kept until the pin goes: see the module above. Facts are plain data
+            // that nobody moves out.
+            facts.with(|cell| unsafe { (*cell).assume_init_read() })
+        })
+    }
+
+    pub(crate) fn address(&self) -> Address {
+        Address {
+            slot: self.slot,
+            generation: self.word.generation(),
+        }
+    }
+}
+
+impl<'p, Id, Node, Info, Stream> Live<'p, Id, Node, Info, Stream> {
+    #[inline(always)]
+    pub(crate) fn slot(&self) -> u32 {
+        self.0.slot
+    }
+
+    #[inline(always)]
+    pub(crate) fn word(&self) -> Word {
+        self.0.word
+    }
+
+    #[inline(always)]
+    pub(crate) fn address(&self) -> Address {
+        self.0.address()
+    }
+
+    pub(crate) fn facts(&self) -> Facts {
+        self.0.facts().expect("a live slot has facts")
+    }
+
+    /// The node id, or the name of an alias.
+    #[inline(always)]
+    pub(crate) fn node(&self) -> &'p Node {
+        let cell = &self.0.slots.hot(self.0.slot).node;
+        // SAFETY: filled, and kept until the pin goes: see the module above.
+        cell.with(|cell| unsafe { (*cell).assume_init_ref() })
+    }
+
+    /// The client id.
+    #[inline(always)]
+    pub(crate) fn id(&self) -> &'p Id {
+        assert!(!self.0.word.is_alias(), "an alias has no client id");
+        let cell = &self.0.slots.cold(self.0.slot).id;
+        // SAFETY: as in `node`; a client's record has an id.
+        cell.with(|cell| unsafe { (*cell).assume_init_ref() })
+    }
+
+    /// The current stream and its sequence. `Closed`: the client has ended since.
+    #[inline(always)]
+    pub(crate) fn stream(&self) -> Current<(&'p Stream, u64)> {
+        assert!(!self.0.word.is_alias(), "an alias has no stream");
+        let slots = self.0.slots;
+        if self.0.word.is_swung() {
+            let swing = &slots.cold(self.0.slot).stream_swing;
+            // SAFETY: streams are swung here, by `swing_stream` alone; the pin is held for 'p.
+            match unsafe { swing.read::<Stream>() } {
+                Current::First => {}
+                Current::Swung(swung) => return Current::Swung((&swung.value, swung.sequence)),
+                Current::Nothing => return Current::Nothing,
+                Current::Closed => return Current::Closed,
+            }
+        }
+        // No mark at a live moment, or the pointer says so: the first stream is there and current,
+        // and is dropped after a grace period that began later than the pin.
+        let cell = &slots.hot(self.0.slot).stream;
+        // SAFETY: as said.
+        Current::Swung((cell.with(|cell| unsafe { (*cell).assume_init_ref() }), 0))
+    }
+
+    /// The current info. `None`: the client has ended since.
+    #[inline(always)]
+    pub(crate) fn info(&self) -> Option<&'p Info> {
+        assert!(!self.0.word.is_alias(), "an alias has no info");
+        let cold = self.0.slots.cold(self.0.slot);
+        if self.0.word.is_swung() {
+            // SAFETY: infos are swung here, by `swing_info` alone; the pin is held for 'p.
+            match unsafe { cold.info_swing.read::<Info>() } {
+                Current::First => {}
+                Current::Swung(swung) => return Some(&swung.value),
+                Current::Nothing | Current::Closed => return None,
+            }
+        }
+        // SAFETY: as in `stream`.
+        Some(cold.info.with(|cell| unsafe { (*cell).assume_init_ref() }))
+    }
+
+    /// Makes `new` the current stream if `accepts` the sequence of what is (`None`: no stream). The
+    /// word has the `swung` mark. Linearization point of an attach or detach (B): the exchange.
+    pub(crate) fn swing_stream(
+        &self,
+        new: Option<Box<Swung<Stream>>>,
+        accepts: impl Fn(Option<u64>) -> bool,
+        pin: &Pin<'_>,
+    ) -> Result<Option<Loose<Stream>>, Option<Box<Swung<Stream>>>> {
+        debug_assert!(self.0.word.is_swung());
+        let slots = self.0.slots;
+        let sequence = |current: &Current<&Swung<Stream>>| match current {
+            Current::First => Some(0),
+            Current::Swung(swung) => Some(swung.sequence),
+            Current::Nothing | Current::Closed => None,
+        };
+        let swing = &slots.cold(self.0.slot).stream_swing;
+        // SAFETY: streams are swung here, in this function alone.
+        let old = unsafe { swing.swing(new, |current| accepts(sequence(current)), pin)? };
+        // SAFETY: the exchange took `old` out, and it is this call's.
+        Ok(unsafe { slots.loosen_stream(self.0.slot, old) })
+    }
+
+    /// Makes `new` the current info. Linearization point of an update: the exchange.
+    pub(crate) fn swing_info(
+        &self,
+        new: Box<Swung<Info>>,
+        pin: &Pin<'_>,
+    ) -> Result<Option<Loose<Info>>, Box<Swung<Info>>> {
+        debug_assert!(self.0.word.is_swung());
+        let slots = self.0.slots;
+        let swing = &slots.cold(self.0.slot).info_swing;
+        // SAFETY: infos are swung here, in this function alone.
+        match unsafe { swing.swing(Some(new), |_| true, pin) } {
+            // SAFETY: the exchange took `old` out, and it is this call's.
+            Ok(old) => Ok(unsafe { slots.loosen_info(self.0.slot, old) }),
+            Err(new) => Err(new.expect("what was passed comes back")),
+        }
+    }
+}

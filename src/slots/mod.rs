@@ -1,0 +1,401 @@
+//! The slots: one per incarnation, in parallel arrays that nothing ever moves in.
+//!
+//! *State words* stand eight to a cache line and nothing else between them; *hot* records hold what
+//! routing reads, node name and first stream; *cold* ones the rest. A slot is handed out by
+//! [`Slots::allocate`], filled while its word says `Entering`, and given back by the reclaimer.
+//!
+//! Reading a record is safe because of two facts, and [`Seen`] and [`Live`] are their proof:
+//!
+//! - a record is filled before its entries are put and before its word leaves `Entering` (Release),
+//!   so whoever reads a later word of the incarnation (Acquire) sees it whole;
+//! - a slot is reclaimed only after every pin that was held when it was retired, and it is retired
+//!   after its word went dead. So a word that was read alive under a pin keeps the record until the
+//!   pin goes.
+//!
+//! The names and values of a record that was refused go back to the caller at once, under readers'
+//! eyes: so nobody but its owner touches them before the word is live. Rivals on their way are compared
+//! by their [`Facts`], which stay.
+
+mod ended;
+mod entered;
+mod live;
+
+pub(crate) use ended::{Ended, Loose};
+pub(crate) use entered::{Contents, Entered};
+pub(crate) use live::{Live, Seen};
+
+use core::mem::MaybeUninit;
+
+use crossbeam_utils::CachePadded;
+
+use crate::list::List;
+use crate::reclaim::Pin;
+use crate::segments::{Blank, MAX_ITEMS, Segments, segment_start};
+use crate::stack::IndexStack;
+use crate::state::{Phase, Word};
+use crate::swing::Swing;
+use crate::sync::{AtomicU32, AtomicU64, Ordering, UnsafeCell};
+use crate::table::Hash;
+
+/// Slots that there can be at most. Each is 2^54 incarnations.
+pub(crate) const MAX_SLOTS: u32 = MAX_ITEMS;
+
+/// What is known of an incarnation without its names: plain data that stays until it is reclaimed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Facts {
+    Client { id: Hash, node: Hash },
+    Alias { node: Hash, owner: Address },
+}
+
+impl Facts {
+    pub(crate) fn id(&self) -> Option<Hash> {
+        match *self {
+            Self::Client { id, .. } => Some(id),
+            Self::Alias { .. } => None,
+        }
+    }
+
+    pub(crate) fn node(&self) -> Hash {
+        match *self {
+            Self::Client { node, .. } | Self::Alias { node, .. } => node,
+        }
+    }
+}
+
+/// Slot and generation of a live incarnation: a `ClientKey` without its registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) slot: u32,
+    pub(crate) generation: u64,
+}
+
+/// Whether a live rival bears a newcomer's names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verdict {
+    pub(crate) rival: Address,
+    pub(crate) same_id: bool,
+    pub(crate) same_node: bool,
+}
+
+struct Hot<Node, Stream> {
+    node: UnsafeCell<MaybeUninit<Node>>,
+    stream: UnsafeCell<MaybeUninit<Stream>>,
+}
+
+// SAFETY: uninitialized memory may be zeros.
+unsafe impl<Node, Stream> Blank for Hot<Node, Stream> {
+    fn blank() -> Self {
+        Self {
+            node: UnsafeCell::new(MaybeUninit::uninit()),
+            stream: UnsafeCell::new(MaybeUninit::uninit()),
+        }
+    }
+}
+
+struct Cold<Id, Info> {
+    id: UnsafeCell<MaybeUninit<Id>>,
+    info: UnsafeCell<MaybeUninit<Info>>,
+    facts: UnsafeCell<MaybeUninit<Facts>>,
+    stream_swing: Swing,
+    info_swing: Swing,
+    /// A client's aliases, by slot.
+    names: List<u32>,
+    /// What this incarnation's owner found out about its live rivals, for whoever drives it.
+    verdicts: List<Verdict>,
+    /// Streams attached so far.
+    streams: AtomicU64,
+    /// The newcomer that is promised this client's place, as a slot plus one.
+    heir: AtomicU32,
+    /// The newcomer that ended this client, likewise.
+    evictor: AtomicU32,
+    /// Link of the free list, or of a pile of retired slots.
+    link: AtomicU32,
+    /// What must be reclaimed before the slot is free: itself, and first values retired on their own.
+    holds: AtomicU32,
+}
+
+// SAFETY: uninitialized memory and atomics of 0 and null.
+unsafe impl<Id, Info> Blank for Cold<Id, Info> {
+    fn blank() -> Self {
+        Self {
+            id: UnsafeCell::new(MaybeUninit::uninit()),
+            info: UnsafeCell::new(MaybeUninit::uninit()),
+            facts: UnsafeCell::new(MaybeUninit::uninit()),
+            stream_swing: Swing::new(),
+            info_swing: Swing::new(),
+            names: List::new(),
+            verdicts: List::new(),
+            streams: AtomicU64::new(0),
+            heir: AtomicU32::new(0),
+            evictor: AtomicU32::new(0),
+            link: AtomicU32::new(0),
+            holds: AtomicU32::new(0),
+        }
+    }
+}
+
+/// See the module.
+pub(crate) struct Slots<Id, Node, Info, Stream> {
+    words: Segments<AtomicU64>,
+    hot: Segments<Hot<Node, Stream>>,
+    cold: Segments<Cold<Id, Info>>,
+    /// One more than the largest slot ever handed out.
+    next: CachePadded<AtomicU32>,
+    /// By thread; a power of two of them.
+    free: Box<[CachePadded<IndexStack>]>,
+    /// Every generation of a slot that `shrink` gave up is at or below this (B).
+    floor: u64,
+}
+
+// SAFETY: the slots own values of these types, which other threads may drop; words, links and
+// pointers are atomics.
+unsafe impl<Id: Send, Node: Send, Info: Send, Stream: Send> Send for Slots<Id, Node, Info, Stream> {}
+// SAFETY: threads get shared references to the values (Sync) and drop each other's (Send); the cells
+// are written by a record's owner before it is published, and by the reclaimer after it was.
+unsafe impl<Id, Node, Info, Stream> Sync for Slots<Id, Node, Info, Stream>
+where
+    Id: Send + Sync,
+    Node: Send + Sync,
+    Info: Send + Sync,
+    Stream: Send + Sync,
+{
+}
+
+impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
+    pub(crate) fn new(stripes: usize) -> Self {
+        let stripes = 0..stripes.next_power_of_two();
+        Self {
+            words: Segments::new(),
+            hot: Segments::new(),
+            cold: Segments::new(),
+            next: CachePadded::new(AtomicU32::new(0)),
+            free: stripes
+                .map(|_| CachePadded::new(IndexStack::new()))
+                .collect(),
+            floor: 0,
+        }
+    }
+
+    /// The state word of a slot that was handed out once.
+    #[inline(always)]
+    fn word_of(&self, slot: u32) -> &AtomicU64 {
+        self.words.get(slot).expect("slots in use have a word")
+    }
+
+    #[inline(always)]
+    fn hot(&self, slot: u32) -> &Hot<Node, Stream> {
+        self.hot.get(slot).expect("slots in use have a hot record")
+    }
+
+    #[inline(always)]
+    fn cold(&self, slot: u32) -> &Cold<Id, Info> {
+        self.cold
+            .get(slot)
+            .expect("slots in use have a cold record")
+    }
+
+    /// Every slot ever handed out is below this. Acquire: with `bump`, so their words are there.
+    pub(crate) fn len(&self) -> u32 {
+        self.next.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.words.bytes() + self.hot.bytes() + self.cold.bytes()
+    }
+
+    /// Makes the records of the first `capacity` slots.
+    pub(crate) fn reserve(&self, capacity: u32) {
+        let mut segment = 0;
+        while segment_start(segment) < capacity {
+            self.make(segment_start(segment));
+            segment += 1;
+        }
+    }
+
+    fn make(&self, slot: u32) {
+        self.hot.get_or_make(slot);
+        self.cold.get_or_make(slot);
+        self.words.get_or_make(slot);
+    }
+
+    /// Frees the segments above the highest slot in use, and forgets their free slots (B: `floor`).
+    pub(crate) fn shrink(&mut self) {
+        let mut free = Vec::new();
+        for stack in &self.free {
+            while let Some(slot) = stack.pop(|slot| &self.cold(slot).link) {
+                free.push(slot);
+            }
+        }
+        free.sort_unstable();
+        // Relaxed: `&mut self`.
+        let handed_out = self.next.load(Ordering::Relaxed);
+        let mut used = handed_out;
+        for &slot in free.iter().rev() {
+            if slot + 1 < used {
+                break;
+            }
+            used = slot;
+        }
+        // Whole segments go; below the cut, free slots are free as before.
+        let starts = (0..).map(segment_start);
+        let cut = starts
+            .take_while(|&start| start < handed_out)
+            .find(|&start| start >= used);
+        let cut = cut.unwrap_or(handed_out);
+        for slot in cut..handed_out {
+            let word = Word::from_raw(self.word_of(slot).load(Ordering::Relaxed));
+            self.floor = self.floor.max(word.generation());
+        }
+        for (at, &slot) in free.iter().filter(|&&slot| slot < cut).enumerate() {
+            self.free[at & (self.free.len() - 1)].push(slot, &self.cold(slot).link);
+        }
+        self.next.store(cut, Ordering::Relaxed);
+        self.words.truncate(cut);
+        self.hot.truncate(cut);
+        self.cold.truncate(cut);
+    }
+
+    fn stripe(&self, thread: u32) -> usize {
+        thread as usize & (self.free.len() - 1)
+    }
+
+    /// Hands out a slot: one that was reclaimed, or one never used. `None`: there are no more.
+    pub(crate) fn allocate(&self, pin: &Pin<'_>) -> Option<entered::Fresh> {
+        let first = self.stripe(pin.thread());
+        loop {
+            let stripes = (0..self.free.len()).map(|at| &self.free[first ^ at]);
+            let mut reclaimed = stripes.filter_map(|stack| stack.pop(|slot| &self.cold(slot).link));
+            let slot = match reclaimed.next() {
+                Some(slot) => slot,
+                None => self.bump()?,
+            };
+            // Relaxed: the slot is ours, handed over by the free list.
+            let last = Word::from_raw(self.word_of(slot).load(Ordering::Relaxed)).generation();
+            // A slot that ran out of generations is set aside for ever (B). The margin is for the
+            // generations that rivals may add before it is live.
+            if last < Word::LAST_GENERATION / 2 {
+                let generation = last.max(self.floor) + 1;
+                return Some(entered::Fresh { slot, generation });
+            }
+        }
+    }
+
+    fn bump(&self) -> Option<u32> {
+        // Relaxed, here and on failure: only compared.
+        let mut slot = self.next.load(Ordering::Relaxed);
+        while slot < MAX_SLOTS {
+            self.make(slot);
+            // Release: pairs with the Acquire in `len`.
+            match self
+                .next
+                .compare_exchange(slot, slot + 1, Ordering::Release, Ordering::Relaxed)
+            {
+                Ok(_) => return Some(slot),
+                Err(now) => slot = now,
+            }
+        }
+        None
+    }
+
+    /// The word of a slot, and through it what may be read of the record.
+    #[inline(always)]
+    pub(crate) fn see<'p>(
+        &'p self,
+        slot: u32,
+        _pin: &'p Pin<'_>,
+    ) -> Seen<'p, Id, Node, Info, Stream> {
+        // Acquire: pairs with the Release of every transition, and with that of `fill_name`.
+        let word = Word::from_raw(self.word_of(slot).load(Ordering::Acquire));
+        Seen::new(self, slot, word)
+    }
+
+    /// As [`see`](Self::see), for a slot number that may be anything.
+    #[inline(always)]
+    pub(crate) fn find<'p>(
+        &'p self,
+        slot: u32,
+        _pin: &'p Pin<'_>,
+    ) -> Option<Seen<'p, Id, Node, Info, Stream>> {
+        let word = self.words.get(slot)?.load(Ordering::Acquire);
+        Some(Seen::new(self, slot, Word::from_raw(word)))
+    }
+
+    /// The address of a slot's record and word, ahead of their use.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, slot: u32) {
+        crate::prefetch::read(self.word_of(slot));
+        crate::prefetch::read(self.hot(slot));
+    }
+
+    /// The one step of every transition of a state word.
+    ///
+    /// SeqCst, so that it is a Release for whoever reads the word (the record, the entries, a raised
+    /// version), an Acquire for the caller, and in one order with the fences of `drive` and `finish`.
+    /// `false`: the word was another.
+    #[inline]
+    pub(crate) fn step(&self, slot: u32, from: Word, to: Word) -> bool {
+        let word = self.word_of(slot);
+        word.compare_exchange(from.raw(), to.raw(), Ordering::SeqCst, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Stores the first word that others act on. Only the owner changes a word before.
+    pub(crate) fn publish(&self, entered: &Entered, next: impl Fn(Word) -> Word) {
+        let word = self.word_of(entered.slot());
+        // Relaxed: our own store. Release: the record and the entries, for whoever reads the word.
+        let entering = Word::from_raw(word.load(Ordering::Relaxed));
+        debug_assert_eq!(entering.phase(), Phase::Entering);
+        word.store(next(entering).raw(), Ordering::Release);
+    }
+
+    /// Who is promised the place of `slot`: `newcomer`, if nobody was before.
+    pub(crate) fn promise(&self, slot: u32, newcomer: u32) -> u32 {
+        appoint(&self.cold(slot).heir, newcomer)
+    }
+
+    /// Takes a promise back that `newcomer` will not use.
+    pub(crate) fn break_promise(&self, slot: u32, newcomer: u32) {
+        // AcqRel, Relaxed on failure: as in `appoint`; another's promise stands.
+        let heir = &self.cold(slot).heir;
+        let _ = heir.compare_exchange(newcomer + 1, 0, Ordering::AcqRel, Ordering::Relaxed);
+    }
+
+    /// Who ends `slot`, should it be evicted: `newcomer`, if nobody was named before.
+    pub(crate) fn appoint_evictor(&self, slot: u32, newcomer: u32) -> u32 {
+        appoint(&self.cold(slot).evictor, newcomer)
+    }
+
+    /// Who was named to end `slot`.
+    pub(crate) fn evictor(&self, slot: u32) -> Option<u32> {
+        // Acquire: pairs with `appoint`.
+        self.cold(slot)
+            .evictor
+            .load(Ordering::Acquire)
+            .checked_sub(1)
+    }
+
+    /// A client's list of aliases.
+    pub(crate) fn names(&self, slot: u32) -> &List<u32> {
+        &self.cold(slot).names
+    }
+
+    /// What the owner of `slot` found out about its rivals.
+    pub(crate) fn verdicts(&self, slot: u32) -> &List<Verdict> {
+        &self.cold(slot).verdicts
+    }
+
+    /// A number that no other stream of this incarnation has.
+    pub(crate) fn next_stream(&self, slot: u32) -> u64 {
+        // Relaxed: only uniqueness matters.
+        self.cold(slot).streams.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// Sets an empty word to a slot, and says what it holds then.
+fn appoint(word: &AtomicU32, slot: u32) -> u32 {
+    // AcqRel, Acquire on failure: whoever meets an appointed slot sees its word past `Entering`.
+    match word.compare_exchange(0, slot + 1, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => slot,
+        Err(appointed) => appointed - 1,
+    }
+}

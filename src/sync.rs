@@ -1,0 +1,197 @@
+//! The atomics, cells and thread numbers that the rest of the crate is written in; the only module
+//! that knows of loom and of the step hook.
+//!
+//! | build | atomics | pins and reclamation |
+//! |---|---|---|
+//! | ordinary | `core`'s own | `reclaim::epoch` |
+//! | unit tests, feature `steps` | `core`'s own behind [`steps::step`] | `reclaim::epoch` |
+//! | `--cfg loom` | loom's | `reclaim::quarantine` |
+
+#[cfg(not(any(loom, test, feature = "steps")))]
+pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
+
+#[cfg(all(not(loom), any(test, feature = "steps")))]
+pub(crate) use crate::steps::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
+
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
+
+pub(crate) use core::sync::atomic::Ordering;
+
+#[cfg(not(target_has_atomic = "64"))]
+compile_error!("tandem-registry needs 64-bit atomics: its state words are 64 bits on every target");
+
+/// A cell whose accesses loom can see. `with` is a shared access, `with_mut` an exclusive one.
+#[cfg(loom)]
+pub(crate) use loom::cell::UnsafeCell;
+
+#[cfg(not(loom))]
+#[derive(Debug)]
+#[repr(transparent)]
+pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
+
+#[cfg(not(loom))]
+impl<T> UnsafeCell<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(core::cell::UnsafeCell::new(value))
+    }
+
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+        f(self.0.get())
+    }
+
+    #[inline(always)]
+    pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        f(self.0.get())
+    }
+}
+
+/// A small number that no other living thread has, for as long as this value is held. A number that
+/// is given back goes to its next owner with all that the former one did to the places it indexes.
+#[cfg(not(loom))]
+pub(crate) use numbers::ThreadNumber;
+
+/// Loom's threads share number 0: the quarantine has no per-thread state to keep apart.
+#[cfg(loom)]
+#[derive(Debug)]
+pub(crate) struct ThreadNumber;
+
+#[cfg(loom)]
+impl ThreadNumber {
+    pub(crate) fn current() -> Self {
+        Self
+    }
+
+    pub(crate) fn value(&self) -> u32 {
+        0
+    }
+}
+
+#[cfg(not(loom))]
+mod numbers {
+    use core::cell::Cell;
+    use core::ptr;
+    use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+
+    /// One number, on the list for ever; there are as many as there were threads at once.
+    #[derive(Debug)]
+    struct Node {
+        value: u32,
+        taken: AtomicBool,
+        next: AtomicPtr<Node>,
+    }
+
+    static NODES: AtomicPtr<Node> = AtomicPtr::new(ptr::null_mut());
+    static ISSUED: AtomicU32 = AtomicU32::new(0);
+
+    /// Gives its number back when dropped.
+    #[derive(Debug)]
+    struct Claim(&'static Node);
+
+    impl Drop for Claim {
+        fn drop(&mut self) {
+            // Release: pairs with the Acquire in `reuse`, so that the next owner of the number sees
+            // all that this one left in the places indexed by it.
+            self.0.taken.store(false, Ordering::Release);
+        }
+    }
+
+    /// Number and claim of this thread. The number is read on every pin, without a check whether
+    /// the destructors of this thread have begun: a `Cell` has none. Afterwards it is `NONE`.
+    const NONE: u32 = u32::MAX;
+
+    thread_local! {
+        static NUMBER: Cell<u32> = const { Cell::new(NONE) };
+        static CLAIM: Held = const { Held(Cell::new(None)) };
+    }
+
+    struct Held(Cell<Option<Claim>>);
+
+    impl Drop for Held {
+        fn drop(&mut self) {
+            NUMBER.set(NONE);
+        }
+    }
+
+    /// See the re-export.
+    #[derive(Debug)]
+    pub(crate) struct ThreadNumber {
+        value: u32,
+        /// Only while this thread's destructors run: a claim of its own.
+        _passing: Option<Claim>,
+    }
+
+    impl ThreadNumber {
+        #[inline]
+        pub(crate) fn current() -> Self {
+            match NUMBER.get() {
+                NONE => claim(),
+                value => Self {
+                    value,
+                    _passing: None,
+                },
+            }
+        }
+
+        #[inline]
+        pub(crate) fn value(&self) -> u32 {
+            self.value
+        }
+    }
+
+    #[cold]
+    fn claim() -> ThreadNumber {
+        let node = reuse().unwrap_or_else(issue);
+        let mut claim = Some(Claim(node));
+        let kept = CLAIM.try_with(|held| held.0.set(claim.take())).is_ok();
+        if kept {
+            NUMBER.set(node.value);
+        }
+        ThreadNumber {
+            value: node.value,
+            _passing: claim,
+        }
+    }
+
+    fn reuse() -> Option<&'static Node> {
+        // Acquire here and below: pairs with the Release in `issue`, which published the node.
+        let mut at = NODES.load(Ordering::Acquire);
+        // SAFETY: nodes are leaked by `issue` and never freed or moved.
+        while let Some(node) = unsafe { at.as_ref() } {
+            // Relaxed, on failure too: a stale answer only costs another number. Acquire on success
+            // pairs with the Release of the former owner.
+            let free = !node.taken.load(Ordering::Relaxed);
+            if free
+                && node
+                    .taken
+                    .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
+                    .is_ok()
+            {
+                return Some(node);
+            }
+            at = node.next.load(Ordering::Acquire);
+        }
+        None
+    }
+
+    fn issue() -> &'static Node {
+        let node: &'static Node = Box::leak(Box::new(Node {
+            // Relaxed: only uniqueness matters.
+            value: ISSUED.fetch_add(1, Ordering::Relaxed),
+            taken: AtomicBool::new(true),
+            next: AtomicPtr::new(ptr::null_mut()),
+        }));
+        let mut head = NODES.load(Ordering::Acquire);
+        loop {
+            // Relaxed: published by the exchange below.
+            node.next.store(head, Ordering::Relaxed);
+            let pointer = ptr::from_ref(node).cast_mut();
+            // Release: publishes the node to `reuse`. Acquire on failure, for the node behind it.
+            match NODES.compare_exchange(head, pointer, Ordering::Release, Ordering::Acquire) {
+                Ok(_) => return node,
+                Err(seen) => head = seen,
+            }
+        }
+    }
+}

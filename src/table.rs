@@ -1,0 +1,256 @@
+//! One index: from the hash of a name to the slots that may bear it.
+//!
+//! The table is sharded by hash. It knows slots and hashes, no keys, no liveness and no second table:
+//! whether a slot that it finds is a live client of that name is for its user to say. What it promises
+//! is in `bucket`; what growth keeps of it, in `grow`.
+
+use core::ptr::NonNull;
+
+use crossbeam_utils::CachePadded;
+
+use crate::bucket::{Control, Entry, Line, Matches, Outcome, TAG_BITS};
+use crate::grow::Array;
+use crate::reclaim::Pin;
+use crate::sync::{AtomicPtr, Ordering};
+
+/// A hash, mixed so that shard and tag are good bits of it whatever the hasher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hash(u64);
+
+impl Hash {
+    /// Fibonacci hashing, folded: a hasher that passes integers through has its entropy in the low
+    /// bits, one that multiplies in the high ones.
+    #[inline(always)]
+    pub(crate) const fn mixed(hash: u64) -> Self {
+        let product = hash as u128 * 0x9e37_79b9_7f4a_7c15;
+        Self(product as u64 ^ (product >> 64) as u64)
+    }
+
+    #[inline(always)]
+    const fn tag(self) -> u32 {
+        (self.0 as u32) & ((1 << TAG_BITS) - 1)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Table {
+    shards: Box<[CachePadded<Shard>]>,
+    /// Shifts a hash down to its shard: the top bits choose.
+    shift: u32,
+}
+
+#[derive(Debug)]
+struct Shard {
+    /// The oldest array that has a line not yet moved.
+    current: AtomicPtr<Array>,
+}
+
+/// Where a scan was, and the control word from before it.
+#[derive(Clone, Copy)]
+pub(crate) struct Stamp<'p> {
+    line: &'p Line,
+    control: Control,
+}
+
+impl Stamp<'_> {
+    /// Whether no takeover and no split of the chain came since the scan began.
+    #[inline(always)]
+    pub(crate) fn holds(&self) -> bool {
+        self.line.is_unchanged(self.control)
+    }
+}
+
+impl Table {
+    /// `shards` is a power of two; room for `capacity` entries before anything grows.
+    pub(crate) fn new(shards: usize, capacity: usize) -> Self {
+        let lines = (capacity.div_ceil(shards) / 3).next_power_of_two();
+        let bits = lines.ilog2().min(TAG_BITS);
+        Self {
+            shards: (0..shards)
+                .map(|_| CachePadded::new(Shard::new(bits)))
+                .collect(),
+            shift: 63 - shards.ilog2(),
+        }
+    }
+
+    #[inline(always)]
+    fn shard(&self, hash: Hash) -> &Shard {
+        // Twice, as a shift by 64 is no shift.
+        &self.shards[(hash.0 >> 1 >> self.shift) as usize]
+    }
+
+    /// Where the chain of `hash` is now.
+    #[inline(always)]
+    fn chain<'p>(&'p self, hash: Hash, pin: &'p Pin<'_>) -> Stamp<'p> {
+        let mut array = self.shard(hash).current(pin);
+        loop {
+            let line = array.line(hash.tag());
+            let control = line.control();
+            if !control.is_moved() {
+                return Stamp { line, control };
+            }
+            array = array.next(pin).expect("a line moves into the next array");
+        }
+    }
+
+    /// All entries that match, each read once.
+    #[inline(always)]
+    pub(crate) fn matches<'p>(
+        &'p self,
+        hash: Hash,
+        pin: &'p Pin<'_>,
+    ) -> (Stamp<'p>, Matches<'p>, Entry) {
+        let stamp = self.chain(hash, pin);
+        let probe = Entry::new(hash.tag(), 0);
+        (stamp, stamp.line.matches(probe, pin), probe)
+    }
+
+    /// Touches the line of `hash` ahead of its use.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, hash: Hash, pin: &Pin<'_>) {
+        let array = self.shard(hash).current(pin);
+        crate::prefetch::read(array.line(hash.tag()));
+    }
+
+    /// The line that a writer works on, split off from older arrays first.
+    fn writable<'p>(&'p self, hash: Hash, pin: &'p Pin<'_>) -> (&'p Array, &'p Line) {
+        let shard = self.shard(hash);
+        let mut array = shard.current(pin);
+        while let Some(next) = array.next(pin) {
+            array.help(next, hash.tag(), pin);
+            if array.is_moved() {
+                shard.advance(pin);
+            }
+            array = next;
+        }
+        (array, array.line(hash.tag()))
+    }
+
+    pub(crate) fn put(&self, hash: Hash, slot: u32, pin: &Pin<'_>) {
+        let entry = Entry::new(hash.tag(), slot);
+        loop {
+            let (array, line) = self.writable(hash, pin);
+            match line.put(entry, pin) {
+                Outcome::Frozen => {}
+                Outcome::Spilled => return array.count_spilled(),
+                _ => return,
+            }
+        }
+    }
+
+    pub(crate) fn remove(&self, hash: Hash, slot: u32, pin: &Pin<'_>) {
+        let entry = Entry::new(hash.tag(), slot);
+        loop {
+            let (array, line) = self.writable(hash, pin);
+            match line.remove(entry, pin) {
+                Outcome::Frozen => {}
+                Outcome::Drained => return array.count_drained(),
+                outcome => {
+                    debug_assert_ne!(outcome, Outcome::Absent, "an entry is removed once");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Raises the version of the chain of `hash`: every scan that began before fails its check.
+    pub(crate) fn raise(&self, hash: Hash, pin: &Pin<'_>) {
+        while !self.chain(hash, pin).line.raise() {}
+    }
+
+    pub(crate) fn shards(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Bytes of the arrays.
+    pub(crate) fn bytes(&self, pin: &Pin<'_>) -> usize {
+        let mut bytes = 0;
+        for shard in &self.shards {
+            let mut array = Some(shard.current(pin));
+            while let Some(this) = array {
+                bytes += this.bytes();
+                array = this.next(pin);
+            }
+        }
+        bytes
+    }
+
+    /// Rebuilds every shard no larger than its entries need.
+    pub(crate) fn shrink(&mut self, pin: &Pin<'_>) {
+        for shard in &mut self.shards {
+            shard.shrink(pin);
+        }
+    }
+}
+
+impl Shard {
+    fn new(bits: u32) -> Self {
+        Self {
+            current: AtomicPtr::new(Box::into_raw(Array::empty(bits))),
+        }
+    }
+
+    #[inline(always)]
+    fn current<'p>(&'p self, _pin: &'p Pin<'_>) -> &'p Array {
+        // SAFETY: never null, and an array is retired after `advance` took it out of `current`: the
+        // pin keeps what it finds. Acquire: pairs with the Release in `advance`.
+        unsafe { &*self.current.load(Ordering::Acquire) }
+    }
+
+    /// Goes past every leading array that has moved, and retires it.
+    fn advance(&self, pin: &Pin<'_>) {
+        loop {
+            let array = self.current(pin);
+            let Some(next) = array.next(pin) else { return };
+            if !array.is_moved() {
+                return;
+            }
+            let old = core::ptr::from_ref(array).cast_mut();
+            let new = core::ptr::from_ref(next).cast_mut();
+            // Release: hands on what made `next` visible here. Relaxed on failure: read again.
+            let advanced =
+                self.current
+                    .compare_exchange(old, new, Ordering::Release, Ordering::Relaxed);
+            if advanced.is_ok() {
+                // SAFETY: `current` never returns to it, every line says that it has moved, and only
+                // one exchange can win.
+                unsafe { pin.retire(Array::header(NonNull::new_unchecked(old))) };
+            }
+        }
+    }
+
+    fn shrink(&mut self, pin: &Pin<'_>) {
+        let mut entries = Vec::new();
+        let mut at = self.current.load(Ordering::Relaxed);
+        while !at.is_null() {
+            // SAFETY: `&mut self` and no guard is out, so the chain of arrays is ours; each came from
+            // `Box::into_raw` and is freed here, once. A retired one is no longer in the chain.
+            let mut array = unsafe { Box::from_raw(at) };
+            at = array.next_pointer();
+            for line in array.lines_mut() {
+                if !line.control().is_moved() {
+                    entries.extend(line.entries());
+                }
+            }
+        }
+        let lines = (entries.len() / 3).next_power_of_two();
+        let array = Array::empty(lines.ilog2().min(TAG_BITS));
+        for entry in entries {
+            if array.line(entry.tag()).put(entry, pin) == Outcome::Spilled {
+                array.count_spilled();
+            }
+        }
+        self.current.store(Box::into_raw(array), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        let mut at = self.current.load(Ordering::Relaxed);
+        while !at.is_null() {
+            // SAFETY: as in `shrink`.
+            let array = unsafe { Box::from_raw(at) };
+            at = array.next_pointer();
+        }
+    }
+}

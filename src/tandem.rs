@@ -1,0 +1,269 @@
+//! The two linked tables, and everything that is done to them together.
+//!
+//! A name leads through its table to slots; the slot's state word says whether a client lives there.
+//! Because both tables lead to the same word, one step of it ends the client in both (A).
+//!
+//! | file | what it does here |
+//! |---|---|
+//! | `connect` | the owner's way in: fill, enter, arm, drive, collect |
+//! | `drive` | what anyone may do for a newcomer: compete, commit, evict |
+//! | `end` | the way out: disconnect, close, unlink |
+//! | `alias` | further names in the node table |
+//! | `attach` | streams and infos that replace earlier ones |
+//! | `lookup` | names to live clients |
+//!
+//! No user type is hashed here: callers pass hashes, and growth keeps to them.
+
+use core::ptr::NonNull;
+
+use crate::custody::Custody;
+use crate::places::Places;
+use crate::policy::Policy;
+use crate::reclaim::{Panics, Pin, Reclaimer, Tally};
+use crate::slots::Slots;
+use crate::sync::{AtomicU32, Ordering};
+use crate::table::Table;
+
+mod alias;
+mod attach;
+mod connect;
+mod drive;
+mod end;
+mod lookup;
+
+pub(crate) use alias::AliasRefusal;
+pub(crate) use connect::Refused;
+
+/// Settings that were checked by the builder.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) max_clients: Option<usize>,
+    pub(crate) capacity: usize,
+    pub(crate) shards: usize,
+    pub(crate) policy: Policy,
+    /// How many threads are likely to work at once: stripes of what is striped.
+    pub(crate) stripes: usize,
+}
+
+/// See the module.
+pub(crate) struct Tandem<Id, Node, Info, Stream> {
+    pub(crate) slots: Slots<Id, Node, Info, Stream>,
+    pub(crate) ids: Table,
+    pub(crate) nodes: Table,
+    pub(crate) places: Places,
+    policy: Policy,
+    /// 1 once `close` was called.
+    closed: AtomicU32,
+    /// 1 once the registry went, and with it every guard.
+    abandoned: AtomicU32,
+    custody: Custody,
+    reclaimer: Reclaimer,
+}
+
+/// One call's pin, and the panics of user code that it has met.
+pub(crate) struct Call<'p> {
+    pub(crate) pin: Pin<'p>,
+    pub(crate) panics: Panics,
+}
+
+impl Call<'_> {
+    /// Ends the call: unpins, and continues the first panic.
+    pub(crate) fn finish(self) {
+        let Self { pin, panics } = self;
+        drop(pin);
+        panics.resume();
+    }
+}
+
+impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let Settings {
+            max_clients,
+            capacity,
+            shards,
+            policy,
+            stripes,
+        } = settings;
+        let slots = Slots::new(stripes);
+        // The builder keeps capacities to the number of slots, which is 32 bits.
+        slots.reserve(capacity as u32);
+        Self {
+            slots,
+            ids: Table::new(shards, capacity),
+            nodes: Table::new(shards, capacity),
+            places: Places::new(max_clients, stripes),
+            policy,
+            closed: AtomicU32::new(0),
+            abandoned: AtomicU32::new(0),
+            custody: Custody::new(),
+            reclaimer: Reclaimer::new(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn pin(&self) -> Pin<'_> {
+        self.reclaimer.pin()
+    }
+
+    pub(crate) fn call(&self) -> Call<'_> {
+        Call {
+            pin: self.pin(),
+            panics: Panics::default(),
+        }
+    }
+
+    /// A writer's share of disposing of what is ripe. Users' `Drop` runs: no pin, no half-done state.
+    pub(crate) fn tidy(&self) {
+        self.reclaimer.tidy(&self.slots);
+    }
+
+    pub(crate) fn flush(&self) -> Tally {
+        self.reclaimer.flush(&self.slots)
+    }
+
+    pub(crate) fn retired(&self) -> usize {
+        self.reclaimer.outstanding()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        let pin = self.pin();
+        let tables = self.ids.bytes(&pin) + self.nodes.bytes(&pin);
+        size_of::<Self>() + self.slots.bytes() + tables + self.reclaimer.bytes()
+    }
+
+    /// Gives up what no live client and no outstanding handle needs.
+    pub(crate) fn shrink(&mut self) {
+        self.flush();
+        self.slots.shrink();
+        let pin = self.reclaimer.pin();
+        self.ids.shrink(&pin);
+        self.nodes.shrink(&pin);
+    }
+
+    fn is_abandoned(&self) -> bool {
+        // Acquire: pairs with the Release in `Owner::drop`.
+        self.abandoned.load(Ordering::Acquire) == 1
+    }
+}
+
+impl<Id, Node, Info, Stream> Drop for Tandem<Id, Node, Info, Stream> {
+    fn drop(&mut self) {
+        let mut panics = Panics::default();
+        // SAFETY: `&mut self`, so no guard is out.
+        unsafe { self.reclaimer.drain(&self.slots, &mut panics) };
+        panics.resume();
+    }
+}
+
+/// The registry's own hold on the tandem.
+pub(crate) struct Owner<Id, Node, Info, Stream>(NonNull<Tandem<Id, Node, Info, Stream>>);
+
+// SAFETY: an owner and a shared reference, respectively, of a `Tandem`.
+unsafe impl<Id, Node, Info, Stream> Send for Owner<Id, Node, Info, Stream> where
+    Tandem<Id, Node, Info, Stream>: Send + Sync
+{
+}
+// SAFETY: as above.
+unsafe impl<Id, Node, Info, Stream> Sync for Owner<Id, Node, Info, Stream> where
+    Tandem<Id, Node, Info, Stream>: Send + Sync
+{
+}
+
+impl<Id, Node, Info, Stream> Owner<Id, Node, Info, Stream> {
+    pub(crate) fn new(tandem: Tandem<Id, Node, Info, Stream>) -> Self {
+        Self(NonNull::from(Box::leak(Box::new(tandem))))
+    }
+
+    /// Exclusive access, if no `Removed` or `Detached` is out; those only ever touch their own slot
+    /// and the piles.
+    pub(crate) fn get_mut(&mut self) -> &mut Tandem<Id, Node, Info, Stream> {
+        // SAFETY: `&mut self`: no call and no guard is out. Handles that are out hold no reference,
+        // only the pointer, and what they reach from other threads meanwhile is atomic or theirs.
+        unsafe { self.0.as_mut() }
+    }
+
+    /// Another hold on the memory, for something that may outlive the registry.
+    pub(crate) fn share(&self, pin: &Pin<'_>) -> Share<Id, Node, Info, Stream> {
+        let number = pin.thread();
+        self.custody.hand_out(number);
+        Share {
+            tandem: self.0,
+            number,
+        }
+    }
+}
+
+impl<Id, Node, Info, Stream> core::ops::Deref for Owner<Id, Node, Info, Stream> {
+    type Target = Tandem<Id, Node, Info, Stream>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Self::Target {
+        // SAFETY: allocated by `new`, freed by the last hold, of which this is one.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<Id, Node, Info, Stream> Drop for Owner<Id, Node, Info, Stream> {
+    fn drop(&mut self) {
+        let mut panics = Panics::default();
+        // Release: whoever sees it is ordered after the last guard.
+        self.abandoned.store(1, Ordering::Release);
+        self.drop_live(&mut panics);
+        // SAFETY: guards borrow the registry, so none is left; handles reach no garbage.
+        unsafe { self.reclaimer.drain(&self.slots, &mut panics) };
+        if self.custody.leave() {
+            // SAFETY: the last hold, see `Custody`.
+            panics.run(|| drop(unsafe { Box::from_raw(self.0.as_ptr()) }));
+        }
+        panics.resume();
+    }
+}
+
+/// A hold on the tandem's memory that may outlive the registry.
+pub(crate) struct Share<Id, Node, Info, Stream> {
+    tandem: NonNull<Tandem<Id, Node, Info, Stream>>,
+    number: u32,
+}
+
+// SAFETY: a shared reference to a `Tandem`, and what it drops may be sent.
+unsafe impl<Id, Node, Info, Stream> Send for Share<Id, Node, Info, Stream> where
+    Tandem<Id, Node, Info, Stream>: Send + Sync
+{
+}
+// SAFETY: as above.
+unsafe impl<Id, Node, Info, Stream> Sync for Share<Id, Node, Info, Stream> where
+    Tandem<Id, Node, Info, Stream>: Send + Sync
+{
+}
+
+impl<Id, Node, Info, Stream> Share<Id, Node, Info, Stream> {
+    pub(crate) fn slots(&self) -> &Slots<Id, Node, Info, Stream> {
+        // SAFETY: the memory is there as long as a hold is.
+        unsafe { &self.tandem.as_ref().slots }
+    }
+
+    /// Disposes of something that only the holder has: `retire` while there may be guards, else `now`.
+    pub(crate) fn dispose(
+        self,
+        retire: impl FnOnce(&Slots<Id, Node, Info, Stream>, &Pin<'_>),
+        now: impl FnOnce(&Slots<Id, Node, Info, Stream>, &mut Panics),
+    ) {
+        let mut panics = Panics::default();
+        {
+            // SAFETY: as in `slots`. The reference ends before the hold does.
+            let tandem = unsafe { self.tandem.as_ref() };
+            if tandem.is_abandoned() {
+                now(&tandem.slots, &mut panics);
+            } else {
+                retire(&tandem.slots, &tandem.pin());
+                panics.run(|| tandem.tidy());
+            }
+            if !tandem.custody.take_back(self.number) {
+                return panics.resume();
+            }
+        }
+        // SAFETY: `take_back` says that this was the last hold.
+        panics.run(|| drop(unsafe { Box::from_raw(self.tandem.as_ptr()) }));
+        panics.resume();
+    }
+}

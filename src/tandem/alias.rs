@@ -1,0 +1,229 @@
+//! Aliases: further names of a client in the node table (C).
+//!
+//! An alias is a slot of its own, with a name and an owner, that competes by the same protocol as a
+//! client, in the node table alone. It counts while both its word and its owner's are live, so the one
+//! step that ends the owner ends all its names (A).
+//!
+//! An alias must not commit for an owner that is dead: it would take the name from its bearer for
+//! nobody. So an owner that may have aliases (mark `named`) ends in two steps: `Retiring` or `Evicting`,
+//! after which no alias of it commits that has not been seen armed, and dead, once those are stopped or
+//! settled (`finish`).
+
+use super::drive::Role;
+use super::{Call, Tandem};
+use crate::reclaim::{Pin, attempt};
+use crate::slots::{Address, Entered, Facts, Live};
+use crate::state::{End, Phase, Refusal, Word};
+use crate::table::Hash;
+
+/// Why a client did not get a further name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AliasRefusal {
+    Gone,
+    NodeId,
+    Taken,
+    Closed,
+    Exhausted,
+    /// A user's `Eq` panicked; the panic is in the call.
+    Panicked,
+}
+
+impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
+    /// The client that a live alias names, if it is live too.
+    #[inline]
+    pub(super) fn owner_of<'p>(
+        &'p self,
+        alias: u32,
+        pin: &'p Pin<'_>,
+    ) -> Option<Live<'p, Id, Node, Info, Stream>> {
+        let Facts::Alias { owner, .. } = self.slots.see(alias, pin).facts()? else {
+            return None;
+        };
+        self.live_at(owner, pin)
+    }
+
+    /// The incarnation at an address, if it is live.
+    #[inline]
+    pub(crate) fn live_at<'p>(
+        &'p self,
+        address: Address,
+        pin: &'p Pin<'_>,
+    ) -> Option<Live<'p, Id, Node, Info, Stream>> {
+        let live = self.slots.find(address.slot, pin)?.live()?;
+        (live.word().generation() == address.generation && !live.word().is_alias()).then_some(live)
+    }
+}
+
+impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
+    /// Whether an alias of `owner` may commit: it is live and no end of it has begun. One that has
+    /// begun is finished, so that the answer `false` is true.
+    pub(super) fn may_name(&self, owner: Address, call: &mut Call<'_>) -> bool {
+        let Some(live) = self.live_at(owner, &call.pin) else {
+            return false;
+        };
+        let ending = matches!(live.word().phase(), Phase::Retiring | Phase::Evicting);
+        if ending {
+            self.finish(owner.slot, call);
+        }
+        !ending
+    }
+
+    /// Gives a live client a further name.
+    pub(crate) fn add_alias(
+        &self,
+        owner: Address,
+        hash: Hash,
+        name: Node,
+        call: &mut Call<'_>,
+    ) -> Result<(), (AliasRefusal, Node)> {
+        if !self.may_name(owner, call) {
+            return Err((AliasRefusal::Gone, name));
+        }
+        match attempt(|| self.find_alias(owner, hash, |other| *other == name, &call.pin)) {
+            Ok(None) => {}
+            Ok(Some(_)) => return Ok(()),
+            Err(payload) => {
+                call.panics.keep(payload);
+                return Err((AliasRefusal::Panicked, name));
+            }
+        }
+        let Some(fresh) = self.slots.allocate(&call.pin) else {
+            return Err((AliasRefusal::Exhausted, name));
+        };
+        let entered = self.slots.fill_alias(fresh, hash, owner, name);
+        let slot = entered.slot();
+        self.nodes.put(hash, slot, &call.pin);
+        // On the owner's list first, then the mark, then armed: whoever ends the owner after the mark
+        // finds the alias on the list, and before it fails the mark.
+        let pin = &call.pin;
+        let is_alias = |other| {
+            let word = self.slots.see(other, pin).word;
+            let on_its_way = (word.phase() as u8) < (Phase::RefusedId as u8);
+            word.is_alias() && (on_its_way || word.is_live())
+        };
+        let listed = self.slots.names(owner.slot).add(slot, is_alias, pin);
+        if listed && self.mark(owner, Word::is_named, Word::named, call) {
+            self.slots.publish(&entered, Word::armed);
+        } else {
+            self.slots
+                .publish(&entered, |word| word.refused(Refusal::Gone));
+        }
+        let word = self.drive_alias(slot, call);
+        if word.is_refused() {
+            return Err(self.withdraw_alias(entered, word, hash, call));
+        }
+        if word.took() {
+            let client = self.collect_from(false, slot, hash, call);
+            debug_assert!(client.is_none(), "an alias evicts no client");
+        }
+        if call.panics.any() {
+            core::mem::take(&mut call.panics).resume();
+        }
+        Ok(())
+    }
+
+    fn drive_alias(&self, slot: u32, call: &mut Call<'_>) -> Word {
+        loop {
+            let word = self.slots.see(slot, &call.pin).word;
+            match word.phase() {
+                Phase::Armed if call.panics.any() => {
+                    self.slots.step(slot, word, word.refused(Refusal::Gone));
+                }
+                Phase::Armed => {
+                    self.pass(slot, Role::Owner, call);
+                }
+                Phase::Taking => self.settle(slot, call),
+                _ => return word,
+            }
+        }
+    }
+
+    fn withdraw_alias(
+        &self,
+        entered: Entered,
+        word: Word,
+        hash: Hash,
+        call: &Call<'_>,
+    ) -> (AliasRefusal, Node) {
+        self.nodes.remove(hash, entered.slot(), &call.pin);
+        let refusal = match word.phase() {
+            Phase::RefusedId => AliasRefusal::NodeId,
+            Phase::RefusedNode => AliasRefusal::Taken,
+            Phase::RefusedClosed => AliasRefusal::Closed,
+            _ if call.panics.any() => AliasRefusal::Panicked,
+            _ => AliasRefusal::Gone,
+        };
+        // SAFETY: its only entry is removed, under the pin.
+        (refusal, unsafe {
+            self.slots.take_alias_back(entered, &call.pin)
+        })
+    }
+
+    /// Sets a mark on a live client's word. `false`: the client is gone.
+    pub(super) fn mark(
+        &self,
+        address: Address,
+        has: impl Fn(Word) -> bool,
+        set: impl Fn(Word) -> Word,
+        call: &mut Call<'_>,
+    ) -> bool {
+        loop {
+            let Some(live) = self.live_at(address, &call.pin) else {
+                return false;
+            };
+            let word = live.word();
+            if has(word) || self.slots.step(address.slot, word, set(word)) {
+                return true;
+            }
+        }
+    }
+
+    /// A live alias of `owner` with that name.
+    fn find_alias(
+        &self,
+        owner: Address,
+        hash: Hash,
+        mut is_name: impl FnMut(&Node) -> bool,
+        pin: &Pin<'_>,
+    ) -> Option<u32> {
+        let (_, matches, probe) = self.nodes.matches(hash, pin);
+        matches.slots(probe).find(|&slot| {
+            let Some(live) = self.slots.see(slot, pin).live() else {
+                return false;
+            };
+            let its = match live.facts() {
+                Facts::Alias { owner, .. } => owner,
+                Facts::Client { .. } => return false,
+            };
+            its == owner && is_name(live.node())
+        })
+    }
+
+    /// Takes a further name from a client. `false`: it does not have it.
+    pub(crate) fn remove_alias(
+        &self,
+        owner: Address,
+        hash: Hash,
+        mut is_name: impl FnMut(&Node) -> bool,
+        call: &mut Call<'_>,
+    ) -> bool {
+        loop {
+            if self.live_at(owner, &call.pin).is_none() {
+                return false;
+            }
+            let Some(alias) = self.find_alias(owner, hash, &mut is_name, &call.pin) else {
+                return false;
+            };
+            let word = self.slots.see(alias, &call.pin).word;
+            match word.phase() {
+                Phase::Taking => self.settle(alias, call),
+                // Linearization point: this step (A).
+                Phase::Live if self.slots.step(alias, word, word.ending(End::Retire)) => {
+                    self.unlink_alias(alias, hash, call);
+                    return true;
+                }
+                _ => {}
+            }
+        }
+    }
+}

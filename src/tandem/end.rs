@@ -1,0 +1,155 @@
+//! The way out: a disconnect, the end of all, and what follows a death.
+//!
+//! Whoever takes the step from live towards dead is the client's one ender: it closes the client's
+//! pointers, unlinks it from both tables and gives its place back, whoever helps in between.
+
+use super::{Call, Tandem};
+use crate::reclaim::Panics;
+use crate::slots::{Address, Ended, Facts};
+use crate::state::{End, Phase, Refusal, Word};
+use crate::sync::{Ordering, fence};
+use crate::table::Hash;
+
+impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
+    pub(crate) fn is_closed(&self) -> bool {
+        // SeqCst: in one order with the fences before it (`pass`, `wait`) and in `close`.
+        self.closed.load(Ordering::SeqCst) == 1
+    }
+
+    /// Takes a dead client out of both tables, ends its aliases, and releases its place. The caller
+    /// is its ender.
+    pub(super) fn unlink(&self, slot: u32, word: Word, call: &mut Call<'_>) -> Ended<Info, Stream> {
+        // SAFETY: `word` is dead, hence the last, and the caller is the only ender.
+        let ended = unsafe { self.slots.take_ended(slot, word) };
+        let facts = self.slots.facts_of_ended(slot);
+        if word.is_named() {
+            let owner = Address {
+                slot,
+                generation: word.generation(),
+            };
+            for alias in self.slots.names(slot).close(&call.pin) {
+                self.end_alias_of(owner, alias, call);
+            }
+        }
+        if let Some(id) = facts.id() {
+            self.ids.remove(id, slot, &call.pin);
+        }
+        self.nodes.remove(facts.node(), slot, &call.pin);
+        if !word.is_claimed() {
+            // Once: a claimed place went to the heir (E).
+            self.places.release(call.pin.thread());
+        }
+        ended
+    }
+
+    /// Ends an alias of a client that is dead. None of its aliases can be on its way any more, or
+    /// taking: `finish` came before.
+    fn end_alias_of(&self, owner: Address, alias: u32, call: &Call<'_>) {
+        loop {
+            let seen = self.slots.see(alias, &call.pin);
+            let (Some(Facts::Alias { node, owner: its }), Phase::Live) =
+                (seen.facts(), seen.word.phase())
+            else {
+                return;
+            };
+            if its != owner {
+                return;
+            }
+            if self
+                .slots
+                .step(alias, seen.word, seen.word.ending(End::Retire))
+            {
+                return self.unlink_alias(alias, node, call);
+            }
+        }
+    }
+
+    /// Takes a dead alias out of the table. The caller is its ender.
+    pub(super) fn unlink_alias(&self, alias: u32, node: Hash, call: &Call<'_>) {
+        self.nodes.remove(node, alias, &call.pin);
+        // SAFETY: its only entry is removed, and the ender is one.
+        unsafe { self.slots.retire_alias(alias, &call.pin) };
+    }
+
+    /// Drops every live client, when no guard and no other call is left.
+    pub(super) fn drop_live(&self, panics: &mut Panics) {
+        let pin = self.pin();
+        for slot in 0..self.slots.len() {
+            let word = self.slots.see(slot, &pin).word;
+            if !word.is_live() {
+                continue;
+            }
+            let dead = word.ending(End::Retire).ended();
+            self.slots.step(slot, word, dead);
+            // SAFETY: dead now, by this call, and no guard is left.
+            unsafe {
+                if word.is_alias() {
+                    self.slots.drop_alias(slot, panics);
+                } else {
+                    let ended = self.slots.take_ended(slot, dead);
+                    self.slots.drop_ended(ended, panics);
+                }
+            }
+        }
+    }
+}
+
+impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
+    /// Ends one incarnation of a client. `None`: it had ended, or another call is ending it (and has
+    /// been helped to).
+    pub(crate) fn end(&self, address: Address, call: &mut Call<'_>) -> Option<Ended<Info, Stream>> {
+        loop {
+            let live = self.slots.find(address.slot, &call.pin)?.live()?;
+            let word = live.word();
+            if word.generation() != address.generation || word.is_alias() {
+                return None;
+            }
+            match word.phase() {
+                // First those that it displaces: they would be seen again (D).
+                Phase::Taking => self.settle(address.slot, call),
+                Phase::Live => {
+                    // Linearization point of a disconnect, unless aliases are on their way: this
+                    // step (A).
+                    if self
+                        .slots
+                        .step(address.slot, word, word.ending(End::Retire))
+                    {
+                        self.finish(address.slot, call);
+                        let word = self.slots.see(address.slot, &call.pin).word;
+                        return Some(self.unlink(address.slot, word, call));
+                    }
+                }
+                _ => self.finish(address.slot, call),
+            }
+        }
+    }
+
+    /// Refuses every connect from now on, those under way included.
+    pub(crate) fn refuse_all(&self) {
+        self.closed.store(1, Ordering::SeqCst);
+        // SeqCst: between the flag and the words. Partners: the fences in `pass` and `wait`. A connect
+        // that is not seen armed here will see the flag.
+        fence(Ordering::SeqCst);
+    }
+
+    /// Refuses or ends whatever is in a slot after [`refuse_all`](Self::refuse_all).
+    pub(crate) fn clear(&self, slot: u32, call: &mut Call<'_>) -> Option<Ended<Info, Stream>> {
+        loop {
+            let seen = self.slots.find(slot, &call.pin)?;
+            let word = seen.word;
+            match word.phase() {
+                Phase::Waiting | Phase::Armed => {
+                    if self.slots.step(slot, word, word.refused(Refusal::Closed)) {
+                        return None;
+                    }
+                }
+                Phase::Taking | Phase::Live | Phase::Retiring | Phase::Evicting
+                    if !word.is_alias() =>
+                {
+                    return self.end(seen.address(), call);
+                }
+                _ => return None,
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Names to live clients: the hot path.
+//!
+//! A lookup reads the chain's control word, then all matching entries, and the state words after. A
+//! hit is a live word (linearization point: its read). With several, which only a takeover between its
+//! two steps shows, the newest counts, and its word is read again last, so that a lookup never goes back
+//! from the newcomer to the older client (D).
+//!
+//! A miss is believed if the control word is unchanged and no match that was seen armed has gone live
+//! meanwhile; else the scan is repeated, which means that a takeover or a split got on (F).
+
+use super::Tandem;
+use crate::reclaim::Pin;
+use crate::slots::{Address, Live};
+use crate::state::Phase;
+use crate::table::{Hash, Table};
+
+impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
+    /// The live client with that client id.
+    #[inline]
+    pub(crate) fn find_by_id<'p>(
+        &'p self,
+        hash: Hash,
+        mut is_id: impl FnMut(&Id) -> bool,
+        pin: &'p Pin<'_>,
+    ) -> Option<Live<'p, Id, Node, Info, Stream>> {
+        self.find(&self.ids, hash, |live| is_id(live.id()), pin)
+    }
+
+    /// The live client with that node id or alias.
+    #[inline]
+    pub(crate) fn find_by_node<'p>(
+        &'p self,
+        hash: Hash,
+        mut is_node: impl FnMut(&Node) -> bool,
+        pin: &'p Pin<'_>,
+    ) -> Option<Live<'p, Id, Node, Info, Stream>> {
+        self.find(&self.nodes, hash, |live| is_node(live.node()), pin)
+    }
+
+    #[inline(always)]
+    fn find<'p>(
+        &'p self,
+        table: &'p Table,
+        hash: Hash,
+        mut bears_name: impl FnMut(&Live<'p, Id, Node, Info, Stream>) -> bool,
+        pin: &'p Pin<'_>,
+    ) -> Option<Live<'p, Id, Node, Info, Stream>> {
+        let (stamp, matches, _) = table.matches(hash, pin);
+        if matches.within_line() {
+            if matches.mask == 0 {
+                if stamp.holds() {
+                    return None;
+                }
+            } else if matches.mask.is_power_of_two() {
+                let slot = matches.entries[matches.mask.trailing_zeros() as usize].slot();
+                if let Some(live) = self.slots.see(slot, pin).live()
+                    && !live.word().is_alias()
+                    && bears_name(&live)
+                {
+                    return Some(live);
+                }
+            }
+        }
+        self.find_slowly(table, hash, bears_name, pin)
+    }
+
+    /// The whole rule, for chains with overflow, several matches, aliases, and what is under way.
+    #[cold]
+    fn find_slowly<'p>(
+        &'p self,
+        table: &'p Table,
+        hash: Hash,
+        mut bears_name: impl FnMut(&Live<'p, Id, Node, Info, Stream>) -> bool,
+        pin: &'p Pin<'_>,
+    ) -> Option<Live<'p, Id, Node, Info, Stream>> {
+        loop {
+            let (stamp, matches, probe) = table.matches(hash, pin);
+            let mut armed = Vec::new();
+            let mut newest: Option<(u64, Address)> = None;
+            let mut bearers = 0;
+            let mut hit = None;
+            for slot in matches.slots(probe) {
+                let seen = self.slots.see(slot, pin);
+                if seen.word.phase() == Phase::Armed {
+                    armed.push(slot);
+                }
+                let Some(live) = seen.live().filter(|live| bears_name(live)) else {
+                    continue;
+                };
+                let Some(client) = self.client_of(live, pin) else {
+                    continue;
+                };
+                bearers += 1;
+                let generation = live.word().generation();
+                if newest.is_none_or(|(newest, _)| newest < generation) {
+                    newest = Some((generation, live.address()));
+                    hit = Some(client);
+                }
+            }
+            if let Some((_, bearer)) = newest {
+                if bearers == 1 {
+                    return hit;
+                }
+                // The last word: dead now, the older ones may be as well.
+                let again = self.slots.see(bearer.slot, pin);
+                let again = again.live().filter(|live| live.address() == bearer);
+                if let Some(client) = again.and_then(|live| self.client_of(live, pin)) {
+                    return Some(client);
+                }
+                continue;
+            }
+            let stayed = |&slot: &u32| {
+                let word = self.slots.see(slot, pin).word;
+                word.phase() == Phase::Armed || word.is_refused()
+            };
+            if armed.iter().all(stayed) && stamp.holds() {
+                return None;
+            }
+        }
+    }
+
+    /// The client that a live slot stands for: itself, or an alias's owner while it lives.
+    #[inline]
+    fn client_of<'p>(
+        &'p self,
+        live: Live<'p, Id, Node, Info, Stream>,
+        pin: &'p Pin<'_>,
+    ) -> Option<Live<'p, Id, Node, Info, Stream>> {
+        if live.word().is_alias() {
+            self.owner_of(live.slot(), pin)
+        } else {
+            Some(live)
+        }
+    }
+
+    /// Touches what a lookup by node id will read first.
+    #[inline]
+    pub(crate) fn prefetch_line(&self, hash: Hash, pin: &Pin<'_>) {
+        self.nodes.prefetch(hash, pin);
+    }
+
+    /// Touches the records that the chain's entries lead to.
+    #[inline]
+    pub(crate) fn prefetch_records(&self, hash: Hash, pin: &Pin<'_>) {
+        let (_, matches, _) = self.nodes.matches(hash, pin);
+        for (at, entry) in matches.entries.iter().enumerate() {
+            if matches.mask >> at & 1 == 1 {
+                self.slots.prefetch(entry.slot());
+            }
+        }
+    }
+}
