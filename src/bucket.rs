@@ -28,7 +28,7 @@ use crate::sync::{AtomicPtr, AtomicU64, Ordering, fence};
 #[cfg(not(loom))]
 pub(crate) const PLACES: usize = 6;
 #[cfg(loom)]
-pub(crate) const PLACES: usize = 2;
+pub(crate) const PLACES: usize = 3;
 
 /// Bits of hash in an entry. They choose the line, too, from the top down.
 pub(crate) const TAG_BITS: u32 = 29;
@@ -99,11 +99,7 @@ static SENTINELS: Sentinels = Sentinels([Block::sentinel(false), Block::sentinel
 
 impl Block {
     const fn sentinel(frozen: bool) -> Self {
-        Self {
-            header: Header::new(Self::dispose),
-            frozen,
-            entries: Vec::new(),
-        }
+        Self { header: Header::new(Self::dispose), frozen, entries: Vec::new() }
     }
 
     /// In a chain without overflow. Null is a chain that is not made yet.
@@ -118,17 +114,9 @@ impl Block {
 
     fn boxed(frozen: bool, entries: Vec<Entry>) -> *mut Self {
         if entries.is_empty() {
-            return if frozen {
-                Self::frozen_none()
-            } else {
-                Self::none()
-            };
+            return if frozen { Self::frozen_none() } else { Self::none() };
         }
-        Box::into_raw(Box::new(Self {
-            header: Header::new(Self::dispose),
-            frozen,
-            entries,
-        }))
+        Box::into_raw(Box::new(Self { header: Header::new(Self::dispose), frozen, entries }))
     }
 
     fn is_sentinel(block: *mut Self) -> bool {
@@ -231,10 +219,7 @@ impl<'p> Matches<'p> {
         let places = places.filter(move |(at, _)| mask >> at & 1 == 1);
         let block: &'p [Entry] = self.line.block(self.overflow);
         let block = block.iter().filter(move |entry| entry.has_tag(probe));
-        places
-            .map(|(_, entry)| entry)
-            .chain(block)
-            .map(|entry| entry.slot())
+        places.map(|(_, entry)| entry).chain(block).map(|entry| entry.slot())
     }
 }
 
@@ -396,10 +381,8 @@ impl Line {
     fn install(&self, old: *mut Block, new: *mut Block, pin: &Pin<'_>) -> bool {
         // Release: publishes the block, and the records behind a new entry, to the Acquire in
         // `matches`. Relaxed on failure: read again.
-        let done = self
-            .overflow
-            .compare_exchange(old, new, Ordering::Release, Ordering::Relaxed)
-            .is_ok();
+        let done =
+            self.overflow.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed).is_ok();
         if done {
             Block::retire(old, pin);
         } else {
@@ -474,10 +457,7 @@ impl Line {
 
     /// All entries, for a table that is the caller's alone.
     pub(crate) fn entries(&mut self) -> Vec<Entry> {
-        let places = self
-            .places
-            .iter_mut()
-            .map(|place| Entry(place.load(Ordering::Relaxed)));
+        let places = self.places.iter_mut().map(|place| Entry(place.load(Ordering::Relaxed)));
         let mut entries: Vec<_> = places.filter(|entry| entry.is_occupied()).collect();
         let block = self.overflow.load(Ordering::Relaxed);
         entries.extend_from_slice(self.block(block));

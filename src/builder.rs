@@ -85,22 +85,8 @@ impl<Id, Node, Info, Stream, S> Builder<Id, Node, Info, Stream, S> {
     /// Hashes client ids and node ids. Default: `ahash` with random seeds, so that nobody can choose
     /// ids that collide (I).
     pub fn hasher<T>(self, hasher: T) -> Builder<Id, Node, Info, Stream, T> {
-        let Self {
-            max_clients,
-            capacity,
-            shards,
-            policy,
-            hasher: _,
-            builds,
-        } = self;
-        Builder {
-            max_clients,
-            capacity,
-            shards,
-            policy,
-            hasher,
-            builds,
-        }
+        let Self { max_clients, capacity, shards, policy, hasher: _, builds } = self;
+        Builder { max_clients, capacity, shards, policy, hasher, builds }
     }
 
     /// Builds the registry.

@@ -35,13 +35,7 @@ impl<Id, Node, Info, Stream> NewClient<Id, Node, Info, Stream> {
     /// A client without stream and aliases.
     #[must_use]
     pub fn new(id: Id, node: Node, info: Info) -> Self {
-        Self {
-            id,
-            node,
-            info,
-            stream: None,
-            aliases: Vec::new(),
-        }
+        Self { id, node, info, stream: None, aliases: Vec::new() }
     }
 
     /// With this outbound stream.

@@ -32,11 +32,11 @@ unsafe impl Blank for CachePadded<AtomicUsize> {
 
 impl Custody {
     pub(crate) fn new() -> Self {
-        Self {
-            out: Segments::new(),
-            numbers: AtomicU32::new(0),
-            remaining: AtomicUsize::new(0),
-        }
+        let out = Segments::new();
+        // The first threads' at once: the pointers to segments are not modelled, so a model must not
+        // see one made while it runs.
+        out.get_or_make(0);
+        Self { out, numbers: AtomicU32::new(0), remaining: AtomicUsize::new(0) }
     }
 
     /// Something is handed out under `number`. The registry is there, and does not go meanwhile.
@@ -71,16 +71,12 @@ impl Custody {
     pub(crate) fn leave(&self) -> bool {
         let numbers = self.numbers.load(Ordering::Relaxed);
         // Relaxed: published by the marks below, without which nobody looks at it.
-        self.remaining
-            .store(numbers as usize + 1, Ordering::Relaxed);
+        self.remaining.store(numbers as usize + 1, Ordering::Relaxed);
         // The registry's own share last: until then the memory stays.
         let mut done = 1;
         for number in 0..numbers {
             // AcqRel: Release for `remaining`, Acquire for what came back before.
-            let out = self
-                .out
-                .get_or_make(number)
-                .fetch_or(GONE, Ordering::AcqRel);
+            let out = self.out.get_or_make(number).fetch_or(GONE, Ordering::AcqRel);
             done += usize::from(out == 0);
         }
         self.remaining.fetch_sub(done, Ordering::AcqRel) == done

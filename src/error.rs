@@ -44,8 +44,6 @@ pub enum AliasErrorKind {
     NodeId,
     /// Another client has this alias, and the policy is [`Reject`](crate::Policy::Reject).
     Taken,
-    /// The registry was closed.
-    Closed,
     /// Every slot is in use or not reclaimed yet: 2^31 of them.
     Exhausted,
 }
@@ -56,7 +54,6 @@ impl fmt::Display for AliasErrorKind {
             Self::ClientGone => "the client has ended",
             Self::NodeId => "the name is a live client's node id",
             Self::Taken => "another client has this alias",
-            Self::Closed => "the registry is closed",
             Self::Exhausted => "every slot is in use",
         })
     }
@@ -71,10 +68,7 @@ pub struct ConnectError<Id, Node, Info, Stream> {
 
 impl<Id, Node, Info, Stream> ConnectError<Id, Node, Info, Stream> {
     pub(crate) fn new(kind: ConnectErrorKind, rejected: NewClient<Id, Node, Info, Stream>) -> Self {
-        Self {
-            kind,
-            rejected: Box::new(rejected),
-        }
+        Self { kind, rejected: Box::new(rejected) }
     }
 
     /// Why it was refused.
@@ -98,9 +92,7 @@ impl<Id, Node, Info, Stream> ConnectError<Id, Node, Info, Stream> {
 
 impl<Id, Node, Info, Stream> fmt::Debug for ConnectError<Id, Node, Info, Stream> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConnectError")
-            .field("kind", &self.kind)
-            .finish_non_exhaustive()
+        f.debug_struct("ConnectError").field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 
@@ -145,9 +137,7 @@ impl<Node> AliasError<Node> {
 
 impl<Node> fmt::Debug for AliasError<Node> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AliasError")
-            .field("kind", &self.kind)
-            .finish_non_exhaustive()
+        f.debug_struct("AliasError").field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 
@@ -242,11 +232,7 @@ impl fmt::Display for BuildError {
             BuildErrorKind::Capacity => ("capacity", 0, crate::builder::MAX_CLIENTS),
             BuildErrorKind::MaxClients => ("max_clients", 0, crate::builder::MAX_CLIENTS),
         };
-        write!(
-            f,
-            "{setting} is {}, but must be from {least} to {most}",
-            self.value
-        )
+        write!(f, "{setting} is {}, but must be from {least} to {most}", self.value)
     }
 }
 

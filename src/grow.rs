@@ -140,10 +140,8 @@ impl Array {
             return;
         }
         let bit = 1 << (TAG_BITS - next.bits);
-        let (odd, even): (Vec<Entry>, Vec<Entry>) = line
-            .freeze(pin)
-            .into_iter()
-            .partition(|entry| entry.tag() & bit != 0);
+        let (odd, even): (Vec<Entry>, Vec<Entry>) =
+            line.freeze(pin).into_iter().partition(|entry| entry.tag() & bit != 0);
         for (child, share) in [(2 * index, even), (2 * index + 1, odd)] {
             if next.lines[child].make(&share) {
                 // No growth from here: the next spill on the way of a put sees the count.

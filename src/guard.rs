@@ -66,10 +66,7 @@ pub struct Guard<'r, Id, Node, Info, Stream, S = RandomState> {
 
 impl<'r, Id, Node, Info, Stream, S> Guard<'r, Id, Node, Info, Stream, S> {
     pub(crate) fn new(registry: &'r Registry<Id, Node, Info, Stream, S>) -> Self {
-        Self {
-            registry,
-            pin: registry.tandem().pin(),
-        }
+        Self { registry, pin: registry.tandem().pin() }
     }
 
     /// The live client of that key. `None`: that incarnation has ended, or is of another registry.
@@ -184,10 +181,7 @@ where
                 Current::Swung((stream, sequence)) => {
                     return Some(Route {
                         stream,
-                        key: StreamKey {
-                            client: self.registry.key_at(live.address()),
-                            sequence,
-                        },
+                        key: StreamKey { client: self.registry.key_at(live.address()), sequence },
                     });
                 }
                 // Ended between the word and the pointer: perhaps taken over.
@@ -357,9 +351,7 @@ impl<Stream> Copy for Route<'_, Stream> {}
 
 impl<Stream> fmt::Debug for Route<'_, Stream> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Route")
-            .field("stream_key", &self.key)
-            .finish_non_exhaustive()
+        f.debug_struct("Route").field("stream_key", &self.key).finish_non_exhaustive()
     }
 }
 
@@ -381,23 +373,14 @@ impl<'g, Id, Node, Info, Stream> ClientRef<'g, Id, Node, Info, Stream> {
             Current::First | Current::Nothing => None,
             Current::Closed => return None,
         };
-        Some(Self {
-            live,
-            info,
-            stream,
-            registry,
-        })
+        Some(Self { live, info, stream, registry })
     }
 
     /// Names this incarnation.
     #[must_use]
     pub fn key(&self) -> ClientKey {
         let address = self.live.address();
-        ClientKey {
-            generation: address.generation,
-            slot: address.slot,
-            registry: self.registry,
-        }
+        ClientKey { generation: address.generation, slot: address.slot, registry: self.registry }
     }
 
     /// Its client id.
@@ -427,10 +410,7 @@ impl<'g, Id, Node, Info, Stream> ClientRef<'g, Id, Node, Info, Stream> {
     /// Names its stream.
     #[must_use]
     pub fn stream_key(&self) -> Option<StreamKey> {
-        self.stream.map(|(_, sequence)| StreamKey {
-            client: self.key(),
-            sequence,
-        })
+        self.stream.map(|(_, sequence)| StreamKey { client: self.key(), sequence })
     }
 }
 

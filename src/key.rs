@@ -57,9 +57,7 @@ impl StreamKey {
 
 impl fmt::Debug for StreamKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ClientKey {
-            slot, generation, ..
-        } = self.client;
+        let ClientKey { slot, generation, .. } = self.client;
         write!(f, "StreamKey({slot}#{generation}.{})", self.sequence)
     }
 }

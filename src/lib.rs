@@ -4,7 +4,7 @@
 //! # Guarantees
 //!
 //! TODO
-#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(loom, allow(dead_code))]
 
 mod bucket;
 mod builder;
@@ -26,6 +26,8 @@ mod segments;
 mod session;
 mod slots;
 mod stack;
+#[cfg(all(test, not(loom)))]
+mod stall;
 mod state;
 mod stats;
 #[cfg(all(not(loom), any(test, feature = "steps")))]

@@ -49,10 +49,7 @@ pub(crate) struct List<T> {
 
 impl<T: Copy> List<T> {
     pub(crate) fn new() -> Self {
-        Self {
-            block: AtomicPtr::new(ptr::null_mut()),
-            owns: PhantomData,
-        }
+        Self { block: AtomicPtr::new(ptr::null_mut()), owns: PhantomData }
     }
 
     /// For a slot being filled; what was on it went with the last incarnation.
@@ -89,10 +86,7 @@ impl<T: Copy> List<T> {
             items.push(item);
             let block = Block::boxed(items);
             // Release: publishes the block to the Acquire in `read` and `close`.
-            match self
-                .block
-                .compare_exchange(seen, block, Ordering::Release, Ordering::Acquire)
-            {
+            match self.block.compare_exchange(seen, block, Ordering::Release, Ordering::Acquire) {
                 Ok(_) => {
                     Self::retire(seen, pin);
                     return true;

@@ -1,18 +1,33 @@
-//! Places: how many clients there may be, counted exactly (E).
+//! Places: how many clients there may be, counted exactly (E), and whether there may be any more.
 //!
 //! Live clients, connects on their way and removals not yet finished hold a place each. With a limit
 //! there is one counter, as only one word can be compared with a limit; without one the count is
 //! striped by thread, and nobody shares a line.
+//!
+//! The end of the registry is marked on the counters: a connect that took its place before the mark
+//! happens before it, so that whoever set the mark finds its slot; one that comes after is refused.
 
 use crossbeam_utils::CachePadded;
 
-use crate::sync::{AtomicUsize, Ordering};
+use crate::sync::{AtomicU64, Ordering};
+
+/// Set on every counter by `close`.
+const CLOSED: u64 = 1 << 63;
 
 #[derive(Debug)]
 pub(crate) struct Places {
     limit: Option<usize>,
-    /// One stripe with a limit. A stripe may go below zero and wrap: only the sum means something.
-    taken: Box<[CachePadded<AtomicUsize>]>,
+    /// One stripe with a limit. A stripe may go below zero and wrap below the mark: only the sum means
+    /// something.
+    taken: Box<[CachePadded<AtomicU64>]>,
+}
+
+/// What came of asking for a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    Taken,
+    Full,
+    Closed,
 }
 
 impl Places {
@@ -21,55 +36,100 @@ impl Places {
             Some(_) => 1,
             None => stripes.next_power_of_two(),
         };
-        Self {
-            limit,
-            taken: (0..stripes)
-                .map(|_| CachePadded::new(AtomicUsize::new(0)))
-                .collect(),
-        }
+        Self { limit, taken: (0..stripes).map(|_| CachePadded::new(AtomicU64::new(0))).collect() }
     }
 
-    fn stripe(&self, thread: u32) -> &AtomicUsize {
+    fn stripe(&self, thread: u32) -> &AtomicU64 {
         &self.taken[thread as usize & (self.taken.len() - 1)]
     }
 
-    /// Takes a place if one is free. Linearization point of a refusal for want of one: the last read
-    /// of the counter.
-    pub(crate) fn take(&self, thread: u32) -> bool {
+    /// Takes a place if one is free. Linearization point of a refusal: the last read of the counter.
+    pub(crate) fn take(&self, thread: u32) -> Ask {
         let taken = self.stripe(thread);
-        let Some(limit) = self.limit else {
-            // Relaxed: a count; nothing is published by it.
-            taken.fetch_add(1, Ordering::Relaxed);
-            return true;
-        };
-        // AcqRel: a place that was released by one thread and is taken by another orders what the
-        // first did to its client before what the second does; Acquire alone where none is taken.
+        let limit = self.limit.map_or(u64::MAX, |limit| limit as u64);
+        // AcqRel: the record that was filled before is visible to whoever sets the mark later; and a
+        // place that was released by one thread and is taken by another orders what the first did to
+        // its client before what the second does. Acquire alone where none is taken.
         let mut seen = taken.load(Ordering::Acquire);
-        while seen < limit {
-            match taken.compare_exchange(seen, seen + 1, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return true,
+        loop {
+            if seen & CLOSED != 0 {
+                return Ask::Closed;
+            }
+            if self.limit.is_some() && seen >= limit {
+                return Ask::Full;
+            }
+            let next = (seen + 1) & !CLOSED;
+            match taken.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Ask::Taken,
                 Err(now) => seen = now,
             }
         }
-        false
     }
 
     /// Gives a place back.
     pub(crate) fn release(&self, thread: u32) {
-        // Release: see `take`.
-        self.stripe(thread).fetch_sub(1, Ordering::Release);
+        let taken = self.stripe(thread);
+        // Release: see `take`. Relaxed where the value is only compared.
+        let mut seen = taken.load(Ordering::Relaxed);
+        loop {
+            let next = (seen & CLOSED) | (seen.wrapping_sub(1) & !CLOSED);
+            match taken.compare_exchange(seen, next, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// No place is given out from now on.
+    pub(crate) fn close(&self) {
+        for taken in &self.taken {
+            // AcqRel: Acquire for the records of those who took a place before; Release for those who
+            // are refused.
+            taken.fetch_or(CLOSED, Ordering::AcqRel);
+        }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.taken[0].load(Ordering::Acquire) & CLOSED != 0
     }
 
     /// Places that are taken; exact when no call is under way.
     pub(crate) fn taken(&self) -> usize {
         // Acquire: calls that happen before are counted.
         let stripes = self.taken.iter().map(|taken| taken.load(Ordering::Acquire));
-        let sum = stripes.fold(0, usize::wrapping_add);
+        let sum = stripes.fold(0, u64::wrapping_add) & !CLOSED;
         // Stripes are read one after the other, and a client may have moved on from one to another.
-        if sum > isize::MAX as usize { 0 } else { sum }
+        if sum >= CLOSED / 2 { 0 } else { sum as usize }
     }
 
     pub(crate) fn limit(&self) -> Option<usize> {
         self.limit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stripes_sum_up() {
+        let places = Places::new(None, 2);
+        assert_eq!(places.take(0), Ask::Taken);
+        assert_eq!(places.take(0), Ask::Taken);
+        places.release(1);
+        assert_eq!(places.taken(), 1);
+        places.close();
+        assert_eq!((places.taken(), places.take(1)), (1, Ask::Closed));
+        places.release(1);
+        assert_eq!(places.taken(), 0);
+        assert!(places.is_closed());
+    }
+
+    #[test]
+    fn a_limit_is_exact() {
+        let places = Places::new(Some(1), 8);
+        assert_eq!((places.take(0), places.take(5)), (Ask::Taken, Ask::Full));
+        places.release(3);
+        assert_eq!(places.take(7), Ask::Taken);
     }
 }

@@ -50,9 +50,7 @@ impl<Id, Node, Info, Stream> Registry<Id, Node, Info, Stream> {
     /// ```
     #[must_use]
     pub fn new() -> Self {
-        Self::builder()
-            .build()
-            .expect("the default settings are in range")
+        Self::builder().build().expect("the default settings are in range")
     }
 
     /// Settings of a registry to be built.
@@ -89,20 +87,13 @@ impl<Id, Node, Info, Stream, S> Registry<Id, Node, Info, Stream, S> {
 
     #[inline(always)]
     pub(crate) fn key_at(&self, address: Address) -> ClientKey {
-        ClientKey {
-            generation: address.generation,
-            slot: address.slot,
-            registry: self.tag,
-        }
+        ClientKey { generation: address.generation, slot: address.slot, registry: self.tag }
     }
 
     /// `None`: the key is another registry's.
     #[inline(always)]
     pub(crate) fn address(&self, key: ClientKey) -> Option<Address> {
-        (key.registry == self.tag).then_some(Address {
-            slot: key.slot,
-            generation: key.generation,
-        })
+        (key.registry == self.tag).then_some(Address { slot: key.slot, generation: key.generation })
     }
 
     fn hand_over(
@@ -110,10 +101,7 @@ impl<Id, Node, Info, Stream, S> Registry<Id, Node, Info, Stream, S> {
         ended: Ended<Info, Stream>,
         call: &Call<'_>,
     ) -> Removed<Id, Node, Info, Stream> {
-        let key = self.key_at(Address {
-            slot: ended.slot,
-            generation: ended.word.generation(),
-        });
+        let key = self.key_at(Address { slot: ended.slot, generation: ended.word.generation() });
         Removed::new(key, self.tandem.share(&call.pin), ended)
     }
 
@@ -203,10 +191,7 @@ impl<Id, Node, Info, Stream, S> Registry<Id, Node, Info, Stream, S> {
     /// ```
     pub fn flush(&self) -> Flushed {
         let tally = self.tandem.flush();
-        Flushed {
-            dropped: tally.disposed,
-            left: tally.left,
-        }
+        Flushed { dropped: tally.disposed, left: tally.left }
     }
 
     /// Gives back the memory that a peak left: index that the present clients do not need, and the
@@ -279,7 +264,7 @@ impl<Id, Node, Info, Stream, S> Registry<Id, Node, Info, Stream, S> {
     /// Whether [`close`](Self::close) was called.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.tandem.is_closed()
+        self.tandem.places.is_closed()
     }
 }
 
@@ -338,20 +323,9 @@ where
         new: NewClient<Id, Node, Info, Stream>,
     ) -> Result<Connected<Id, Node, Info, Stream>, ConnectError<Id, Node, Info, Stream>> {
         let ids = (self.hash_of(&new.id), self.hash_of(&new.node));
-        let NewClient {
-            id,
-            node,
-            info,
-            stream,
-            aliases,
-        } = new;
+        let NewClient { id, node, info, stream, aliases } = new;
         let has_stream = stream.is_some();
-        let contents = Contents {
-            id,
-            node,
-            info,
-            stream,
-        };
+        let contents = Contents { id, node, info, stream };
         let mut call = self.tandem.call();
         let committed = match self.tandem.connect(ids, contents, &mut call) {
             Ok(committed) => committed,
@@ -366,10 +340,7 @@ where
         let added = aliases.into_iter().map(|name| self.add_alias(key, name));
         Ok(Connected {
             key,
-            stream_key: has_stream.then_some(StreamKey {
-                client: key,
-                sequence: 0,
-            }),
+            stream_key: has_stream.then_some(StreamKey { client: key, sequence: 0 }),
             refused_aliases: added.filter_map(Result::err).collect(),
             displaced,
         })
@@ -446,9 +417,7 @@ where
     {
         let hash = self.hash_of(id);
         let pin = self.tandem.pin();
-        let live = self
-            .tandem
-            .find_by_id(hash, |other| id.equivalent(other), &pin)?;
+        let live = self.tandem.find_by_id(hash, |other| id.equivalent(other), &pin)?;
         Some(self.key_at(live.address()))
     }
 
@@ -469,9 +438,7 @@ where
     {
         let hash = self.hash_of(node);
         let pin = self.tandem.pin();
-        let live = self
-            .tandem
-            .find_by_node(hash, |other| node.equivalent(other), &pin)?;
+        let live = self.tandem.find_by_node(hash, |other| node.equivalent(other), &pin)?;
         Some(self.key_at(live.address()))
     }
 
@@ -521,10 +488,7 @@ where
         self.tandem.tidy();
         let mut call = self.tandem.call();
         match self.tandem.attach(address, stream, &mut call) {
-            Ok(sequence) => Ok(StreamKey {
-                client: key,
-                sequence,
-            }),
+            Ok(sequence) => Ok(StreamKey { client: key, sequence }),
             Err(stream) => Err(AttachError(stream)),
         }
     }
@@ -582,9 +546,7 @@ where
         };
         self.tandem.tidy();
         let mut call = self.tandem.call();
-        self.tandem
-            .update(address, info, &mut call)
-            .map_err(UpdateError)
+        self.tandem.update(address, info, &mut call).map_err(UpdateError)
     }
 
     /// Gives a client a further name, by which it is found like by its node id, until the client ends,
@@ -630,7 +592,6 @@ where
             AliasRefusal::Gone => AliasErrorKind::ClientGone,
             AliasRefusal::NodeId => AliasErrorKind::NodeId,
             AliasRefusal::Taken => AliasErrorKind::Taken,
-            AliasRefusal::Closed => AliasErrorKind::Closed,
             AliasRefusal::Exhausted => AliasErrorKind::Exhausted,
             AliasRefusal::Panicked => {
                 call.finish();
@@ -724,7 +685,7 @@ where
     /// assert_eq!(refused.kind(), ConnectErrorKind::Closed);
     /// ```
     pub fn close(&self) -> Vec<Removed<Id, Node, Info, Stream>> {
-        self.tandem.refuse_all();
+        self.tandem.places.close();
         let mut removed = Vec::new();
         let mut call = self.tandem.call();
         for slot in 0..self.tandem.slots.len() {
@@ -739,23 +700,10 @@ where
 /// The error of a refused connect; or the panic that cut it short.
 fn rejected<Id, Node, Info, Stream>(
     refused: Refused,
-    contents: Contents<Id, Node, Info, Stream>,
+    contents: Option<Contents<Id, Node, Info, Stream>>,
     aliases: Vec<Node>,
     call: Call<'_>,
 ) -> ConnectError<Id, Node, Info, Stream> {
-    let Contents {
-        id,
-        node,
-        info,
-        stream,
-    } = contents;
-    let rejected = NewClient {
-        id,
-        node,
-        info,
-        stream,
-        aliases,
-    };
     let kind = match refused {
         Refused::Id => ConnectErrorKind::IdTaken,
         Refused::Node => ConnectErrorKind::NodeTaken,
@@ -767,13 +715,13 @@ fn rejected<Id, Node, Info, Stream>(
             unreachable!("the call continues the panic")
         }
     };
-    ConnectError::new(kind, rejected)
+    let Contents { id, node, info, stream } =
+        contents.expect("a refusal without a panic gives back");
+    ConnectError::new(kind, NewClient { id, node, info, stream, aliases })
 }
 
 impl<Id, Node, Info, Stream, S> fmt::Debug for Registry<Id, Node, Info, Stream, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registry")
-            .field("stats", &self.stats())
-            .finish_non_exhaustive()
+        f.debug_struct("Registry").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }

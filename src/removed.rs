@@ -62,10 +62,7 @@ impl<Id, Node, Info, Stream> Removed<Id, Node, Info, Stream> {
         share: Share<Id, Node, Info, Stream>,
         ended: Ended<Info, Stream>,
     ) -> Self {
-        Self {
-            key,
-            held: Some((share, ended)),
-        }
+        Self { key, held: Some((share, ended)) }
     }
 
     fn held(&self) -> &(Share<Id, Node, Info, Stream>, Ended<Info, Stream>) {
@@ -111,10 +108,7 @@ impl<Id, Node, Info, Stream> Removed<Id, Node, Info, Stream> {
     pub fn stream_key(&self) -> Option<StreamKey> {
         let (share, ended) = self.held();
         let (_, sequence) = share.slots().stream_of(ended)?;
-        Some(StreamKey {
-            client: self.key,
-            sequence,
-        })
+        Some(StreamKey { client: self.key, sequence })
     }
 }
 
@@ -187,10 +181,7 @@ impl<Id, Node, Info, Stream> Detached<Id, Node, Info, Stream> {
         share: Share<Id, Node, Info, Stream>,
         stream: Loose<Stream>,
     ) -> Self {
-        Self {
-            key,
-            held: Some((share, stream)),
-        }
+        Self { key, held: Some((share, stream)) }
     }
 
     /// Names the stream, and through it the client that had it.
@@ -225,8 +216,6 @@ impl<Id, Node, Info, Stream> Drop for Detached<Id, Node, Info, Stream> {
 
 impl<Id, Node, Info, Stream> fmt::Debug for Detached<Id, Node, Info, Stream> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Detached")
-            .field("key", &self.key)
-            .finish_non_exhaustive()
+        f.debug_struct("Detached").field("key", &self.key).finish_non_exhaustive()
     }
 }

@@ -180,10 +180,7 @@ pub(crate) const fn segment_start(segment: usize) -> u32 {
 
 impl<T> Segments<T> {
     pub(crate) const fn new() -> Self {
-        Self {
-            table: [const { AtomicPtr::new(ptr::null_mut()) }; SEGMENTS],
-            owns: PhantomData,
-        }
+        Self { table: [const { AtomicPtr::new(ptr::null_mut()) }; SEGMENTS], owns: PhantomData }
     }
 
     /// The item at `index`, if its segment was made.
@@ -304,9 +301,7 @@ mod tests {
     fn truncation_forgets_what_was_above() {
         let mut items = Segments::<AtomicU64>::new();
         for index in [0, 64, 1_000] {
-            items
-                .get_or_make(index)
-                .store(u64::from(index) + 1, Ordering::Relaxed);
+            items.get_or_make(index).store(u64::from(index) + 1, Ordering::Relaxed);
         }
         items.truncate(64);
         assert_eq!(items.get(0).unwrap().load(Ordering::Relaxed), 1);

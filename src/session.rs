@@ -14,10 +14,7 @@ use crate::removed::Removed;
 
 /// A session and what it displaced, or the error of the connect.
 type Opened<Id, Node, Info, Stream, S> = Result<
-    (
-        Session<Id, Node, Info, Stream, S>,
-        Displaced<Id, Node, Info, Stream>,
-    ),
+    (Session<Id, Node, Info, Stream, S>, Displaced<Id, Node, Info, Stream>),
     ConnectError<Id, Node, Info, Stream>,
 >;
 
@@ -144,8 +141,6 @@ where
     S: BuildHasher,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session")
-            .field("key", &self.key)
-            .finish_non_exhaustive()
+        f.debug_struct("Session").field("key", &self.key).finish_non_exhaustive()
     }
 }

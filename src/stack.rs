@@ -22,9 +22,7 @@ const fn index_of(link: u32) -> Option<u32> {
 
 impl IndexStack {
     pub(crate) fn new() -> Self {
-        Self {
-            head: AtomicU64::new(0),
-        }
+        Self { head: AtomicU64::new(0) }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -40,10 +38,7 @@ impl IndexStack {
             link.store((head & INDEX) as u32, Ordering::Relaxed);
             let next = (head & !INDEX) | u64::from(index + 1);
             // Release: publishes the link and the item to the Acquire in `pop`.
-            match self
-                .head
-                .compare_exchange(head, next, Ordering::Release, Ordering::Relaxed)
-            {
+            match self.head.compare_exchange(head, next, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(seen) => head = seen,
             }
@@ -61,10 +56,7 @@ impl IndexStack {
             // taken meanwhile may be anything; the tag then fails the exchange.
             let below = link_of(index).load(Ordering::Relaxed);
             let next = (head & !INDEX).wrapping_add(TAG) | u64::from(below);
-            match self
-                .head
-                .compare_exchange(head, next, Ordering::Acquire, Ordering::Acquire)
-            {
+            match self.head.compare_exchange(head, next, Ordering::Acquire, Ordering::Acquire) {
                 Ok(_) => return Some(index),
                 Err(seen) => head = seen,
             }
@@ -80,9 +72,7 @@ pub(crate) struct IndexPile {
 
 impl IndexPile {
     pub(crate) fn new() -> Self {
-        Self {
-            head: AtomicU32::new(0),
-        }
+        Self { head: AtomicU32::new(0) }
     }
 
     /// As [`IndexStack::push`].
@@ -92,9 +82,7 @@ impl IndexPile {
         loop {
             link.store(head, Ordering::Relaxed);
             // Release: publishes the link and the item to the Acquire in `take`.
-            match self
-                .head
-                .compare_exchange(head, index + 1, Ordering::Release, Ordering::Relaxed)
+            match self.head.compare_exchange(head, index + 1, Ordering::Release, Ordering::Relaxed)
             {
                 Ok(_) => return,
                 Err(seen) => head = seen,

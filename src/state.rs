@@ -1,7 +1,7 @@
 //! The state word: what one slot's incarnation is at, in 64 bits that change by one exchange.
 //!
 //! ```text
-//!  63                               10 9       4 3     0
+//!  63                                9 8       4 3     0
 //! +-----------------------------------+---------+-------+
 //! | generation                        | marks   | phase |
 //! +-----------------------------------+---------+-------+
@@ -92,8 +92,7 @@ impl Word {
     const NAMED: u64 = 1 << 6;
     const ALIAS: u64 = 1 << 7;
     const TOOK: u64 = 1 << 8;
-    const PLACED: u64 = 1 << 9;
-    const SHIFT: u32 = 10;
+    const SHIFT: u32 = 9;
 
     /// Generations count up from 1 and would take centuries to run out; a slot that got here would
     /// be set aside, never wrapped.
@@ -146,14 +145,10 @@ impl Word {
         )
     }
 
-    /// Its place is promised to a newcomer: whoever ends it releases none (E).
+    /// Its place is promised to a newcomer: whoever ends it leaves the place to the heir, if there is one
+    /// still (E).
     pub(crate) const fn is_claimed(self) -> bool {
         self.0 & Self::CLAIMED != 0
-    }
-
-    /// It has a place; also once it was refused, until its owner gave the place back.
-    pub(crate) const fn is_placed(self) -> bool {
-        self.0 & Self::PLACED != 0
     }
 
     /// Its stream or info may have been replaced: the pointers beside them say what is current.
@@ -179,11 +174,7 @@ impl Word {
     }
 
     pub(crate) const fn kind(self) -> Kind {
-        if self.is_alias() {
-            Kind::Alias
-        } else {
-            Kind::Client
-        }
+        if self.is_alias() { Kind::Alias } else { Kind::Client }
     }
 
     const fn at(self, phase: Phase) -> Self {
@@ -195,10 +186,9 @@ impl Word {
         self.at(Phase::Waiting)
     }
 
-    /// `Entering | Waiting` -> `Armed`. A client has a place from here on; an alias needs none.
+    /// `Entering | Waiting` -> `Armed`: a client has a place from here on; an alias needs none.
     pub(crate) const fn armed(self) -> Self {
-        let placed = if self.is_alias() { 0 } else { Self::PLACED };
-        Self(self.at(Phase::Armed).0 | placed)
+        self.at(Phase::Armed)
     }
 
     /// `Entering | Waiting | Armed` -> refused.
@@ -232,11 +222,6 @@ impl Word {
 
     pub(crate) const fn claimed(self) -> Self {
         Self(self.0 | Self::CLAIMED)
-    }
-
-    /// The newcomer that was promised the place gives it back.
-    pub(crate) const fn unclaimed(self) -> Self {
-        Self(self.0 & !Self::CLAIMED)
     }
 
     pub(crate) const fn swung(self) -> Self {
@@ -277,7 +262,6 @@ impl fmt::Debug for Word {
             (self.is_named(), " named"),
             (self.is_alias(), " alias"),
             (self.took(), " took"),
-            (self.is_placed(), " placed"),
         ] {
             if set {
                 f.write_str(mark)?;
@@ -338,10 +322,8 @@ mod tests {
             let word = Word::entering(7, Kind::Client, false).at(phase);
             assert_eq!(word.phase(), phase);
             assert_eq!(word.generation(), 7);
-            let live = matches!(
-                phase,
-                Phase::Taking | Phase::Live | Phase::Retiring | Phase::Evicting
-            );
+            let live =
+                matches!(phase, Phase::Taking | Phase::Live | Phase::Retiring | Phase::Evicting);
             assert_eq!(word.is_live(), live, "{phase:?}");
         }
     }
@@ -350,12 +332,7 @@ mod tests {
     fn marks_are_kept_by_every_transition() {
         let word = Word::entering(3, Kind::Alias, true).armed().taking();
         let word = word.claimed().named();
-        for next in [
-            word.live(),
-            word.ending(End::Retire),
-            word.ended(),
-            word.raised(9),
-        ] {
+        for next in [word.live(), word.ending(End::Retire), word.ended(), word.raised(9)] {
             assert!(next.is_alias() && next.is_swung() && next.is_claimed());
             assert!(next.is_named() && next.took());
         }

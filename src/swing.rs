@@ -23,11 +23,7 @@ pub(crate) struct Swung<T> {
 
 impl<T> Swung<T> {
     pub(crate) fn new(sequence: u64, value: T) -> Box<Self> {
-        Box::new(Self {
-            header: Header::new(Self::dispose),
-            sequence,
-            value,
-        })
+        Box::new(Self { header: Header::new(Self::dispose), sequence, value })
     }
 
     unsafe fn dispose(header: NonNull<Header>) {
@@ -74,11 +70,7 @@ impl Swing {
 
     /// For a slot being filled.
     pub(crate) fn reset(&self, has_first: bool) {
-        let start = if has_first {
-            ptr::null_mut()
-        } else {
-            sentinel(0)
-        };
+        let start = if has_first { ptr::null_mut() } else { sentinel(0) };
         // Relaxed: published with the record.
         self.0.store(start, Ordering::Relaxed);
     }
@@ -140,10 +132,7 @@ impl Swing {
             }
             // Release: publishes the value to the Acquire in `read`. Addresses do not come back while
             // `_pin` holds, so an equal pointer is the same value.
-            match self
-                .0
-                .compare_exchange(seen, pointer, Ordering::AcqRel, Ordering::Acquire)
-            {
+            match self.0.compare_exchange(seen, pointer, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return Ok(current),
                 Err(now) => seen = now,
             }
@@ -162,10 +151,7 @@ impl Swing {
             let closed = sentinel(if seen.is_null() { 2 } else { 1 });
             // AcqRel: Acquire for the last value, Release so that one who finds the pointer closed is
             // ordered after the end.
-            match self
-                .0
-                .compare_exchange(seen, closed, Ordering::AcqRel, Ordering::Acquire)
-            {
+            match self.0.compare_exchange(seen, closed, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return Self::interpret(seen),
                 Err(now) => seen = now,
             }

@@ -127,10 +127,7 @@ mod numbers {
         pub(crate) fn current() -> Self {
             match NUMBER.get() {
                 NONE => claim(),
-                value => Self {
-                    value,
-                    _passing: None,
-                },
+                value => Self { value, _passing: None },
             }
         }
 
@@ -148,10 +145,7 @@ mod numbers {
         if kept {
             NUMBER.set(node.value);
         }
-        ThreadNumber {
-            value: node.value,
-            _passing: claim,
-        }
+        ThreadNumber { value: node.value, _passing: claim }
     }
 
     fn reuse() -> Option<&'static Node> {

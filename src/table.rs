@@ -66,9 +66,7 @@ impl Table {
         let lines = (capacity.div_ceil(shards) / 3).next_power_of_two();
         let bits = lines.ilog2().min(TAG_BITS);
         Self {
-            shards: (0..shards)
-                .map(|_| CachePadded::new(Shard::new(bits)))
-                .collect(),
+            shards: (0..shards).map(|_| CachePadded::new(Shard::new(bits))).collect(),
             shift: 63 - shards.ilog2(),
         }
     }
@@ -185,9 +183,7 @@ impl Table {
 
 impl Shard {
     fn new(bits: u32) -> Self {
-        Self {
-            current: AtomicPtr::new(Box::into_raw(Array::empty(bits))),
-        }
+        Self { current: AtomicPtr::new(Box::into_raw(Array::empty(bits))) }
     }
 
     #[inline(always)]
@@ -209,8 +205,7 @@ impl Shard {
             let new = core::ptr::from_ref(next).cast_mut();
             // Release: hands on what made `next` visible here. Relaxed on failure: read again.
             let advanced =
-                self.current
-                    .compare_exchange(old, new, Ordering::Release, Ordering::Relaxed);
+                self.current.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed);
             if advanced.is_ok() {
                 // SAFETY: `current` never returns to it, every line says that it has moved, and only
                 // one exchange can win.

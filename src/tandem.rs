@@ -52,8 +52,6 @@ pub(crate) struct Tandem<Id, Node, Info, Stream> {
     pub(crate) nodes: Table,
     pub(crate) places: Places,
     policy: Policy,
-    /// 1 once `close` was called.
-    closed: AtomicU32,
     /// 1 once the registry went, and with it every guard.
     abandoned: AtomicU32,
     custody: Custody,
@@ -77,13 +75,7 @@ impl Call<'_> {
 
 impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
     pub(crate) fn new(settings: Settings) -> Self {
-        let Settings {
-            max_clients,
-            capacity,
-            shards,
-            policy,
-            stripes,
-        } = settings;
+        let Settings { max_clients, capacity, shards, policy, stripes } = settings;
         let slots = Slots::new(stripes);
         // The builder keeps capacities to the number of slots, which is 32 bits.
         slots.reserve(capacity as u32);
@@ -93,7 +85,6 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
             nodes: Table::new(shards, capacity),
             places: Places::new(max_clients, stripes),
             policy,
-            closed: AtomicU32::new(0),
             abandoned: AtomicU32::new(0),
             custody: Custody::new(),
             reclaimer: Reclaimer::new(),
@@ -106,10 +97,7 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
     }
 
     pub(crate) fn call(&self) -> Call<'_> {
-        Call {
-            pin: self.pin(),
-            panics: Panics::default(),
-        }
+        Call { pin: self.pin(), panics: Panics::default() }
     }
 
     /// A writer's share of disposing of what is ripe. Users' `Drop` runs: no pin, no half-done state.
@@ -186,10 +174,7 @@ impl<Id, Node, Info, Stream> Owner<Id, Node, Info, Stream> {
     pub(crate) fn share(&self, pin: &Pin<'_>) -> Share<Id, Node, Info, Stream> {
         let number = pin.thread();
         self.custody.hand_out(number);
-        Share {
-            tandem: self.0,
-            number,
-        }
+        Share { tandem: self.0, number }
     }
 }
 

@@ -1,1 +1,157 @@
-//! Loom models.
+//! What the models share: a small registry, values that count themselves, and a checker that prints how
+//! many executions it explored and fails below a floor.
+//!
+//! The models run under `RUSTFLAGS="--cfg loom"`; without it this crate is empty.
+#![cfg(loom)]
+
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use tandem_registry::{Builder, ClientKey, Guard, NewClient, Registry, Removed};
+
+/// The registry of the models: ids and node ids are small numbers.
+pub type Small = Registry<u64, u64, u64, Counted, Fixed>;
+/// Its builder.
+pub type SmallBuilder = Builder<u64, u64, u64, Counted, Fixed>;
+/// Its guard.
+pub type SmallGuard<'r> = Guard<'r, u64, u64, u64, Counted, Fixed>;
+/// What it hands back.
+pub type SmallRemoved = Removed<u64, u64, u64, Counted>;
+
+/// A hasher without a seed: a model must be the same in every execution.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fixed;
+
+/// See [`Fixed`].
+#[derive(Debug, Default)]
+pub struct FixedHasher(u64);
+
+impl BuildHasher for Fixed {
+    type Hasher = FixedHasher;
+
+    fn build_hasher(&self) -> FixedHasher {
+        FixedHasher::default()
+    }
+}
+
+impl Hasher for FixedHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = (self.0 << 8) | u64::from(byte);
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// A stream that knows whose it is and counts its drops.
+#[derive(Debug)]
+pub struct Counted {
+    /// Of which connection.
+    pub of: u64,
+    drops: Arc<AtomicUsize>,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.drops.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Makes streams and checks at the end that each was dropped once.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    made: Arc<AtomicUsize>,
+    drops: Arc<AtomicUsize>,
+}
+
+impl Ledger {
+    /// A stream of connection `of`.
+    #[must_use]
+    pub fn stream(&self, of: u64) -> Counted {
+        self.made.fetch_add(1, Ordering::Relaxed);
+        Counted { of, drops: Arc::clone(&self.drops) }
+    }
+
+    /// A client with a stream of connection `of`.
+    #[must_use]
+    pub fn client(&self, id: u64, node: u64, of: u64) -> NewClient<u64, u64, u64, Counted> {
+        NewClient::new(id, node, of).stream(self.stream(of))
+    }
+
+    /// Connects that client, whom nobody may refuse.
+    pub fn connect(&self, registry: &Small, id: u64, node: u64, of: u64) -> ClientKey {
+        registry.connect(self.client(id, node, of)).expect("nothing refuses it").key
+    }
+
+    /// Every stream was dropped, once.
+    pub fn settle(&self) {
+        let made = self.made.load(Ordering::Relaxed);
+        assert_eq!(self.drops.load(Ordering::Relaxed), made, "drops of {made} streams");
+    }
+}
+
+/// A builder with one shard, and room so that nothing grows.
+#[must_use]
+pub fn small() -> SmallBuilder {
+    Registry::builder().shards(1).capacity(8).hasher(Fixed)
+}
+
+/// Whose stream the route of a node leads to.
+#[must_use]
+pub fn routed(guard: &SmallGuard<'_>, node: u64) -> Option<u64> {
+    guard.stream(&node).map(|stream| stream.of)
+}
+
+/// A model to be checked.
+#[derive(Debug)]
+pub struct Model {
+    name: &'static str,
+    preemptions: usize,
+    floor: usize,
+}
+
+/// A model, with the number of executions it was seen to have at `preemptions`: 90% of them must be
+/// explored again, or the model has lost its teeth.
+#[must_use]
+pub fn model(name: &'static str, preemptions: usize, recorded: usize) -> Model {
+    Model { name, preemptions, floor: recorded / 10 * 9 }
+}
+
+impl Model {
+    /// Explores it. `LOOM_PREEMPTIONS` raises the bound for a campaign.
+    pub fn check(self, f: impl Fn() + Send + Sync + 'static) {
+        let executions = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&executions);
+        let mut builder = loom::model::Builder::new();
+        let bound = std::env::var("LOOM_PREEMPTIONS").ok().and_then(|bound| bound.parse().ok());
+        builder.preemption_bound = Some(bound.unwrap_or(self.preemptions));
+        builder.max_branches = 20_000;
+        let start = Instant::now();
+        builder.check(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            f();
+        });
+        let executions = executions.load(Ordering::Relaxed);
+        println!(
+            "{}: {executions} executions at {} preemptions in {:.1?}",
+            self.name,
+            bound.unwrap_or(self.preemptions),
+            start.elapsed(),
+        );
+        assert!(
+            bound.is_some() || executions >= self.floor,
+            "{}: {executions} executions are under the floor of {}",
+            self.name,
+            self.floor
+        );
+    }
+}

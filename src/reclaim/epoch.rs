@@ -134,12 +134,7 @@ impl Reclaimer {
         }
         // SAFETY: `ready` says that it is initialized; no one else touches it, see `Local`.
         let guard = unsafe { (*local.handle.get()).assume_init_ref() }.pin();
-        Pin {
-            guard,
-            number,
-            local,
-            reclaimer: self,
-        }
+        Pin { guard, number, local, reclaimer: self }
     }
 
     #[cold]
@@ -177,9 +172,7 @@ impl Reclaimer {
 
     fn sum(&self, of: impl Fn(&Local) -> &AtomicUsize) -> usize {
         // Acquire: pairs with the Release in `count_disposed`, for the order in `outstanding`.
-        let figures = self
-            .locals_seen()
-            .map(|local| of(local).load(Ordering::Acquire));
+        let figures = self.locals_seen().map(|local| of(local).load(Ordering::Acquire));
         figures.fold(0, usize::wrapping_add)
     }
 
@@ -196,13 +189,10 @@ impl Reclaimer {
         if slots == Chain::default() && headers.is_null() {
             return;
         }
-        let index = self
-            .idle
-            .pop(|index| self.batch_link(index))
-            .unwrap_or_else(|| {
-                // Relaxed: only uniqueness matters.
-                self.made.fetch_add(1, Ordering::Relaxed)
-            });
+        let index = self.idle.pop(|index| self.batch_link(index)).unwrap_or_else(|| {
+            // Relaxed: only uniqueness matters.
+            self.made.fetch_add(1, Ordering::Relaxed)
+        });
         let batch = self.batches.get_or_make(index);
         // Relaxed: published by the epoch's own synchronization, and to `drain` by its caller's.
         batch.slots.store(slots.to_raw(), Ordering::Relaxed);
@@ -308,10 +298,7 @@ impl Reclaimer {
             }
         }
         panics.resume();
-        Tally {
-            disposed,
-            left: self.outstanding(),
-        }
+        Tally { disposed, left: self.outstanding() }
     }
 
     /// The batches that nobody has taken yet, with their serials.

@@ -41,10 +41,7 @@ pub(crate) struct Header {
 
 impl Header {
     pub(crate) const fn new(dispose: unsafe fn(NonNull<Header>)) -> Self {
-        Self {
-            next: Cell::new(core::ptr::null_mut()),
-            dispose,
-        }
+        Self { next: Cell::new(core::ptr::null_mut()), dispose }
     }
 }
 

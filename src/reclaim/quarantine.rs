@@ -50,16 +50,11 @@ pub(crate) struct Pin<'r> {
 
 impl Reclaimer {
     pub(crate) fn new() -> Self {
-        Self {
-            books: Mutex::default(),
-            ended: AtomicUsize::new(0),
-        }
+        Self { books: Mutex::default(), ended: AtomicUsize::new(0) }
     }
 
     fn books(&self) -> std::sync::MutexGuard<'_, Books> {
-        self.books
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.books.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     pub(crate) fn pin(&self) -> Pin<'_> {
@@ -67,10 +62,7 @@ impl Reclaimer {
         books.clock += 1;
         let taken = books.clock;
         books.pins.insert(taken);
-        Pin {
-            reclaimer: self,
-            taken,
-        }
+        Pin { reclaimer: self, taken }
     }
 
     pub(crate) fn outstanding(&self) -> usize {
@@ -121,10 +113,7 @@ impl Reclaimer {
         let items = self.ripe();
         let disposed = self.dispose(slab, items, &mut panics);
         panics.resume();
-        Tally {
-            disposed,
-            left: self.outstanding(),
-        }
+        Tally { disposed, left: self.outstanding() }
     }
 
     /// See `epoch`.
@@ -138,11 +127,7 @@ impl Reclaimer {
             books.held.clear();
             core::mem::take(&mut books.retired)
         };
-        let items = items
-            .into_values()
-            .flatten()
-            .map(|(_, item)| item)
-            .collect();
+        let items = items.into_values().flatten().map(|(_, item)| item).collect();
         self.dispose(slab, items, panics);
     }
 

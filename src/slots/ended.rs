@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 use super::{Cold, Facts, Hot, Slots};
 use crate::reclaim::{Header, Panics, Pin, Slab};
-use crate::state::Word;
+use crate::state::{Phase, Word};
 use crate::swing::{Current, Swung};
 use crate::sync::{AtomicU32, Ordering, ThreadNumber, UnsafeCell};
 
@@ -105,12 +105,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         old: Current<NonNull<Swung<Stream>>>,
     ) -> Option<Loose<Stream>> {
         let value = self.hot(slot).stream.with(|cell| cell.cast::<Stream>());
-        self.loosen(
-            slot,
-            old,
-            value,
-            First::<Id, Node, Info, Stream>::dispose_stream,
-        )
+        self.loosen(slot, old, value, First::<Id, Node, Info, Stream>::dispose_stream)
     }
 
     /// # Safety
@@ -122,12 +117,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         old: Current<NonNull<Swung<Info>>>,
     ) -> Option<Loose<Info>> {
         let value = self.cold(slot).info.with(|cell| cell.cast::<Info>());
-        self.loosen(
-            slot,
-            old,
-            value,
-            First::<Id, Node, Info, Stream>::dispose_info,
-        )
+        self.loosen(slot, old, value, First::<Id, Node, Info, Stream>::dispose_info)
     }
 
     fn loosen<T>(
@@ -143,11 +133,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
                 // pile it goes on then orders the count.
                 self.cold(slot).holds.fetch_add(1, Ordering::Relaxed);
                 let value = NonNull::new(value.cast_mut()).expect("a record has an address");
-                Some(Loose::First {
-                    slot,
-                    value,
-                    dispose,
-                })
+                Some(Loose::First { slot, value, dispose })
             }
             Current::Swung(swung) => Some(Loose::Swung(swung)),
             Current::Nothing | Current::Closed => None,
@@ -206,12 +192,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         } else {
             (Current::First, Current::First)
         };
-        Ended {
-            slot,
-            word,
-            info,
-            stream,
-        }
+        Ended { slot, word, info, stream }
     }
 
     /// The facts of a slot that the caller ended.
@@ -342,13 +323,17 @@ impl<Id, Node, Info, Stream> Slab for Slots<Id, Node, Info, Stream> {
         let word = Word::from_raw(self.word_of(slot).load(Ordering::Relaxed));
         let (hot, cold) = (self.hot(slot), self.cold(slot));
         let mut panics = Panics::default();
-        // SAFETY of all: initialized by `fill`, moved out by nobody unless refused, reachable by no
-        // guard, and dropped once as the slot is reclaimed once.
-        if !word.is_refused() {
+        // SAFETY of all: initialized by `fill`, moved out by nobody unless it was given back, reachable
+        // by no guard, and dropped once as the slot is reclaimed once.
+        let given_back = match word.phase() {
+            Phase::RefusedGone => word.is_alias(),
+            _ => word.is_refused(),
+        };
+        if !given_back {
             // SAFETY: see above.
             panics.run(|| unsafe { drop_in(&hot.node) });
         }
-        if !word.is_refused() && !word.is_alias() {
+        if !given_back && !word.is_alias() {
             // SAFETY: see above; a client has an id.
             panics.run(|| unsafe { drop_in(&cold.id) });
             if cold.info_swing.owns_first() {

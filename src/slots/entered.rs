@@ -39,12 +39,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         ids: (Hash, Hash),
         contents: Contents<Id, Node, Info, Stream>,
     ) -> Entered {
-        let Contents {
-            id,
-            node,
-            info,
-            stream,
-        } = contents;
+        let Contents { id, node, info, stream } = contents;
         let (hot, cold) = (self.hot(fresh.slot), self.cold(fresh.slot));
         let has_stream = stream.is_some();
         cold.stream_swing.reset(has_stream);
@@ -60,10 +55,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
                 hot.stream.with_mut(|cell| (*cell).write(stream));
             }
         }
-        let facts = Facts::Client {
-            id: id_hash,
-            node: node_hash,
-        };
+        let facts = Facts::Client { id: id_hash, node: node_hash };
         self.fill_name(fresh, facts, node, !has_stream)
     }
 
@@ -108,13 +100,14 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
     ///
     /// # Safety
     ///
-    /// The record is the caller's own ([`Entered`]), and stays so for as long as the names are used.
-    pub(crate) unsafe fn names_of_own(&self, slot: u32) -> (Option<&Id>, &Node) {
+    /// The record is the caller's own ([`Entered`]); or its word was read under a pin that is held for as
+    /// long as the names are used, and it gives them back to nobody (`tandem::drive`).
+    pub(crate) unsafe fn names_of_entered(&self, slot: u32) -> (Option<&Id>, &Node) {
         // Relaxed: the kind does not change.
         let word = Word::from_raw(self.word_of(slot).load(Ordering::Relaxed));
         let (hot, cold) = (self.hot(slot), self.cold(slot));
         let id = (!word.is_alias()).then(|| {
-            // SAFETY: filled by the caller, and given back to nobody else.
+            // SAFETY: filled, and moved by nobody meanwhile: the caller's promise.
             cold.id.with(|cell| unsafe { (*cell).assume_init_ref() })
         });
         // SAFETY: as above.
@@ -151,6 +144,18 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         }
     }
 
+    /// Retires a client whose connect a panic cut short, with its contents: others may be reading its
+    /// names.
+    ///
+    /// # Safety
+    ///
+    /// As for [`take_back`](Self::take_back).
+    pub(crate) unsafe fn retire_entered(&self, entered: Entered, pin: &Pin<'_>) {
+        self.assert_refused(entered.slot);
+        // SAFETY: the caller's promise; `entered` is consumed.
+        unsafe { pin.retire_slot(entered.slot, &self.cold(entered.slot).link) };
+    }
+
     /// Takes the name of a refused alias back, and retires the slot.
     ///
     /// # Safety
@@ -170,9 +175,6 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
     fn assert_refused(&self, slot: u32) {
         // Relaxed: nobody changes a refused word, and the owner has seen it.
         let word = Word::from_raw(self.word_of(slot).load(Ordering::Relaxed));
-        assert!(
-            word.is_refused(),
-            "only what never lived goes back: {word:?}"
-        );
+        assert!(word.is_refused(), "only what never lived goes back: {word:?}");
     }
 }

@@ -56,10 +56,7 @@ impl<'p, Id, Node, Info, Stream> Seen<'p, Id, Node, Info, Stream> {
     }
 
     pub(crate) fn address(&self) -> Address {
-        Address {
-            slot: self.slot,
-            generation: self.word.generation(),
-        }
+        Address { slot: self.slot, generation: self.word.generation() }
     }
 }
 

@@ -37,7 +37,7 @@ use crate::swing::Swing;
 use crate::sync::{AtomicU32, AtomicU64, Ordering, UnsafeCell};
 use crate::table::Hash;
 
-/// Slots that there can be at most. Each is 2^54 incarnations.
+/// Slots that there can be at most. Each is 2^55 incarnations.
 pub(crate) const MAX_SLOTS: u32 = MAX_ITEMS;
 
 /// What is known of an incarnation without its names: plain data that stays until it is reclaimed.
@@ -169,9 +169,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
             hot: Segments::new(),
             cold: Segments::new(),
             next: CachePadded::new(AtomicU32::new(0)),
-            free: stripes
-                .map(|_| CachePadded::new(IndexStack::new()))
-                .collect(),
+            free: stripes.map(|_| CachePadded::new(IndexStack::new())).collect(),
             floor: 0,
         }
     }
@@ -189,9 +187,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
 
     #[inline(always)]
     fn cold(&self, slot: u32) -> &Cold<Id, Info> {
-        self.cold
-            .get(slot)
-            .expect("slots in use have a cold record")
+        self.cold.get(slot).expect("slots in use have a cold record")
     }
 
     /// Every slot ever handed out is below this. Acquire: with `bump`, so their words are there.
@@ -238,9 +234,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         }
         // Whole segments go; below the cut, free slots are free as before.
         let starts = (0..).map(segment_start);
-        let cut = starts
-            .take_while(|&start| start < handed_out)
-            .find(|&start| start >= used);
+        let cut = starts.take_while(|&start| start < handed_out).find(|&start| start >= used);
         let cut = cut.unwrap_or(handed_out);
         for slot in cut..handed_out {
             let word = Word::from_raw(self.word_of(slot).load(Ordering::Relaxed));
@@ -286,10 +280,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         while slot < MAX_SLOTS {
             self.make(slot);
             // Release: pairs with the Acquire in `len`.
-            match self
-                .next
-                .compare_exchange(slot, slot + 1, Ordering::Release, Ordering::Relaxed)
-            {
+            match self.next.compare_exchange(slot, slot + 1, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return Some(slot),
                 Err(now) => slot = now,
             }
@@ -335,29 +326,37 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
     #[inline]
     pub(crate) fn step(&self, slot: u32, from: Word, to: Word) -> bool {
         let word = self.word_of(slot);
-        word.compare_exchange(from.raw(), to.raw(), Ordering::SeqCst, Ordering::Relaxed)
-            .is_ok()
+        word.compare_exchange(from.raw(), to.raw(), Ordering::SeqCst, Ordering::Relaxed).is_ok()
     }
 
-    /// Stores the first word that others act on. Only the owner changes a word before.
+    /// Sets the first word that others act on, unless the end of the registry came first.
     pub(crate) fn publish(&self, entered: &Entered, next: impl Fn(Word) -> Word) {
-        let word = self.word_of(entered.slot());
-        // Relaxed: our own store. Release: the record and the entries, for whoever reads the word.
-        let entering = Word::from_raw(word.load(Ordering::Relaxed));
-        debug_assert_eq!(entering.phase(), Phase::Entering);
-        word.store(next(entering).raw(), Ordering::Release);
+        let slot = entered.slot();
+        // Relaxed: our own store, or a refusal, which the exchange meets again.
+        let word = Word::from_raw(self.word_of(slot).load(Ordering::Relaxed));
+        if word.phase() == Phase::Entering {
+            self.step(slot, word, next(word));
+        }
     }
 
-    /// Who is promised the place of `slot`: `newcomer`, if nobody was before.
-    pub(crate) fn promise(&self, slot: u32, newcomer: u32) -> u32 {
-        appoint(&self.cold(slot).heir, newcomer)
+    /// Who is promised the place of `slot`: `newcomer`, if nobody was before. `None`: it has ended.
+    pub(crate) fn promise(&self, slot: u32, newcomer: u32) -> Option<u32> {
+        let heir = appoint(&self.cold(slot).heir, newcomer);
+        (heir != ENDED - 1).then_some(heir)
     }
 
-    /// Takes a promise back that `newcomer` will not use.
-    pub(crate) fn break_promise(&self, slot: u32, newcomer: u32) {
-        // AcqRel, Relaxed on failure: as in `appoint`; another's promise stands.
+    /// Gives a promise back that `newcomer` will not use. `false`: the client has ended, and left its
+    /// place to the newcomer.
+    pub(crate) fn break_promise(&self, slot: u32, newcomer: u32) -> bool {
+        // AcqRel, Acquire on failure: as in `appoint`. Partner: `inherit`, of which only one comes first.
         let heir = &self.cold(slot).heir;
-        let _ = heir.compare_exchange(newcomer + 1, 0, Ordering::AcqRel, Ordering::Relaxed);
+        heir.compare_exchange(newcomer + 1, 0, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// The end of a client whose place is claimed: whether a newcomer has it now.
+    pub(crate) fn inherit(&self, slot: u32) -> bool {
+        // AcqRel: see `break_promise`.
+        self.cold(slot).heir.swap(ENDED, Ordering::AcqRel) != 0
     }
 
     /// Who ends `slot`, should it be evicted: `newcomer`, if nobody was named before.
@@ -368,10 +367,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
     /// Who was named to end `slot`.
     pub(crate) fn evictor(&self, slot: u32) -> Option<u32> {
         // Acquire: pairs with `appoint`.
-        self.cold(slot)
-            .evictor
-            .load(Ordering::Acquire)
-            .checked_sub(1)
+        self.cold(slot).evictor.load(Ordering::Acquire).checked_sub(1)
     }
 
     /// A client's list of aliases.
@@ -390,6 +386,9 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         self.cold(slot).streams.fetch_add(1, Ordering::Relaxed)
     }
 }
+
+/// In the place of an heir: the client has ended, and its place went to the one that stood here.
+const ENDED: u32 = u32::MAX;
 
 /// Sets an empty word to a slot, and says what it holds then.
 fn appoint(word: &AtomicU32, slot: u32) -> u32 {

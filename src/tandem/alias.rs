@@ -22,7 +22,6 @@ pub(crate) enum AliasRefusal {
     Gone,
     NodeId,
     Taken,
-    Closed,
     Exhausted,
     /// A user's `Eq` panicked; the panic is in the call.
     Panicked,
@@ -105,8 +104,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         if listed && self.mark(owner, Word::is_named, Word::named, call) {
             self.slots.publish(&entered, Word::armed);
         } else {
-            self.slots
-                .publish(&entered, |word| word.refused(Refusal::Gone));
+            self.slots.publish(&entered, |word| word.refused(Refusal::Gone));
         }
         let word = self.drive_alias(slot, call);
         if word.is_refused() {
@@ -149,14 +147,11 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         let refusal = match word.phase() {
             Phase::RefusedId => AliasRefusal::NodeId,
             Phase::RefusedNode => AliasRefusal::Taken,
-            Phase::RefusedClosed => AliasRefusal::Closed,
             _ if call.panics.any() => AliasRefusal::Panicked,
             _ => AliasRefusal::Gone,
         };
         // SAFETY: its only entry is removed, under the pin.
-        (refusal, unsafe {
-            self.slots.take_alias_back(entered, &call.pin)
-        })
+        (refusal, unsafe { self.slots.take_alias_back(entered, &call.pin) })
     }
 
     /// Sets a mark on a live client's word. `false`: the client is gone.

@@ -8,8 +8,9 @@
 //! 4. Armed: be driven to the commit, or to a refusal, by whoever gets there first (`drive`).
 //! 5. Live: collect the clients that were evicted for it. Refused: take everything back.
 
-use super::drive::{Pass, Rival, Role};
+use super::drive::{Pass, Role};
 use super::{Call, Tandem};
+use crate::places::Ask;
 use crate::policy::Policy;
 use crate::slots::{Address, Contents, Ended, Entered, Facts};
 use crate::state::{Phase, Refusal, Word};
@@ -38,11 +39,11 @@ pub(crate) enum Refused {
 }
 
 /// What the owner remembers between attempts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Attempt {
-    /// A free place was taken that the word does not show yet.
-    spare: bool,
-    /// The client whose place this newcomer was promised.
+    /// It took a free place.
+    own: bool,
+    /// The client whose place it was promised. Never besides one of its own.
     benefactor: Option<u32>,
 }
 
@@ -53,22 +54,25 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         ids: (Hash, Hash),
         contents: Contents<Id, Node, Info, Stream>,
         call: &mut Call<'_>,
-    ) -> Result<Committed<Info, Stream>, (Refused, Contents<Id, Node, Info, Stream>)> {
-        if self.is_closed() {
-            return Err((Refused::Closed, contents));
+    ) -> Result<Committed<Info, Stream>, (Refused, Option<Contents<Id, Node, Info, Stream>>)> {
+        if self.places.is_closed() {
+            return Err((Refused::Closed, Some(contents)));
         }
         let Some(fresh) = self.slots.allocate(&call.pin) else {
-            return Err((Refused::Exhausted, contents));
+            return Err((Refused::Exhausted, Some(contents)));
         };
         let entered = self.slots.fill(fresh, ids, contents);
         let slot = entered.slot();
-        let placed = self.places.take(call.pin.thread());
+        let place = self.places.take(call.pin.thread());
         self.ids.put(ids.0, slot, &call.pin);
         self.nodes.put(ids.1, slot, &call.pin);
-        let first = if placed { Word::armed } else { Word::waiting };
-        self.slots.publish(&entered, first);
+        self.slots.publish(&entered, |word| match place {
+            Ask::Taken => word.armed(),
+            Ask::Full => word.waiting(),
+            Ask::Closed => word.refused(Refusal::Closed),
+        });
 
-        let (word, place) = self.see_through(slot, call);
+        let (word, place) = self.see_through(slot, place == Ask::Taken, call);
         if word.is_refused() {
             return Err(self.withdraw(entered, word, place, ids, call));
         }
@@ -83,8 +87,8 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
 
     /// Carries the own record on until it is live, or was, or is refused. With its last word goes
     /// whether a place is to be released if it was refused.
-    fn see_through(&self, slot: u32, call: &mut Call<'_>) -> (Word, bool) {
-        let mut attempt = Attempt::default();
+    fn see_through(&self, slot: u32, placed: bool, call: &mut Call<'_>) -> (Word, bool) {
+        let mut attempt = Attempt { own: placed, benefactor: None };
         let word = loop {
             let word = self.slots.see(slot, &call.pin).word;
             match word.phase() {
@@ -99,13 +103,10 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
                 _ => break word,
             }
         };
-        if attempt.spare {
-            self.places.release(call.pin.thread());
-        }
-        let returned = |benefactor| self.return_promise(benefactor, slot, call);
-        let place =
-            word.is_placed() && !(word.is_refused() && attempt.benefactor.is_some_and(returned));
-        (word, place)
+        // A promise that is broken stays with the client, unless that has ended and left its place.
+        let inherited = |benefactor| !self.slots.break_promise(benefactor, slot);
+        let owed = attempt.own || word.is_refused() && attempt.benefactor.is_some_and(inherited);
+        (word, owed)
     }
 
     /// One attempt to get from `Waiting` to `Armed`, or to a refusal.
@@ -116,11 +117,19 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         // SeqCst: between the word and the scan, as in `pass`. A rival that commits after the scan
         // raises this word first, so a refusal that was decided on the scan fails.
         fence(Ordering::SeqCst);
-        if self.is_closed() {
-            self.slots.step(slot, word, word.refused(Refusal::Closed));
-            return;
+        if let Some(benefactor) = attempt.benefactor {
+            let theirs = self.slots.see(benefactor, &call.pin).word;
+            if theirs.is_claimed() {
+                // The place is ours, whatever became of the client.
+                self.slots.step(slot, word, word.armed());
+                return;
+            }
+            if !theirs.is_live() {
+                // It ended before the claim, and released its place.
+                attempt.benefactor = None;
+            }
         }
-        let mut conflict = None;
+        let mut conflict = attempt.benefactor;
         for rival in self.rivals(slot, facts, call) {
             match rival.word.phase() {
                 Phase::Waiting => {}
@@ -138,81 +147,76 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
                     }
                     if verdict.same_id || verdict.same_node {
                         if self.policy == Policy::Reject {
-                            let why = if verdict.same_id {
-                                Refusal::Id
-                            } else {
-                                Refusal::Node
-                            };
+                            let why = if verdict.same_id { Refusal::Id } else { Refusal::Node };
                             self.slots.step(slot, word, word.refused(why));
                             return;
                         }
                         // An alias has no place to hand over.
                         if !is_alias {
-                            conflict = Some(rival);
+                            conflict = conflict.or(Some(rival.slot));
                         }
                     }
                 }
                 _ => return self.clear_the_way(rival, call),
             }
         }
-        if let Some(older) = conflict
+        if !attempt.own
+            && let Some(older) = conflict
             && self.claim(older, slot, attempt, call)
         {
             return;
         }
-        if attempt.spare || self.places.take(call.pin.thread()) {
-            attempt.spare = !self.slots.step(slot, word, word.armed());
-        } else {
-            // Linearization point of the refusal: the read of the counter (E).
-            self.slots.step(slot, word, word.refused(Refusal::Full));
+        if !attempt.own {
+            let refusal = match self.places.take(call.pin.thread()) {
+                Ask::Taken => None,
+                Ask::Full => Some(Refusal::Full),
+                Ask::Closed => Some(Refusal::Closed),
+            };
+            if let Some(refusal) = refusal {
+                // Linearization point of the refusal: the read of the counter (E).
+                self.slots.step(slot, word, word.refused(refusal));
+                return;
+            }
+            attempt.own = true;
         }
+        self.slots.step(slot, word, word.armed());
     }
 
     /// Has the older client's place promised to `me` and arms `me`, or helps whoever it is promised to.
     /// `false`: it is promised to one that gave up, so there is no place to be had from it now.
-    fn claim(&self, older: Rival, me: u32, attempt: &mut Attempt, call: &mut Call<'_>) -> bool {
-        let heir = self.slots.promise(older.slot, me);
+    fn claim(&self, older: u32, me: u32, attempt: &mut Attempt, call: &mut Call<'_>) -> bool {
+        let Some(heir) = self.slots.promise(older, me) else {
+            return true;
+        };
         if heir == me {
-            attempt.benefactor = Some(older.slot);
+            attempt.benefactor = Some(older);
         }
         let theirs = self.slots.see(heir, &call.pin).word;
         if theirs.is_refused() {
             return false;
         }
-        let word = self.slots.see(older.slot, &call.pin).word;
+        let word = self.slots.see(older, &call.pin).word;
         if word.phase() != Phase::Live {
             return true;
         }
-        if !word.is_claimed() && !self.slots.step(older.slot, word, word.claimed()) {
+        if !word.is_claimed() && !self.slots.step(older, word, word.claimed()) {
             return true;
         }
-        if theirs.phase() == Phase::Waiting {
-            self.slots.step(heir, theirs, theirs.armed());
-        }
-        if heir != me {
-            self.pass(heir, Role::Helper, call);
+        match theirs.phase() {
+            Phase::Waiting => {
+                self.slots.step(heir, theirs, theirs.armed());
+            }
+            Phase::Armed if heir != me => {
+                self.pass(heir, Role::Helper, call);
+            }
+            // It shares a name with the older client, not necessarily with us: nobody else may come by.
+            Phase::Taking => self.settle(heir, call),
+            _ => {}
         }
         true
     }
 
-    /// Gives a promised place back to the client that it is of, after a refusal (only a panic or the
-    /// end of the registry refuses an heir), so that it is released once. `false`: that client died and
-    /// released nothing (E).
-    fn return_promise(&self, benefactor: u32, me: u32, call: &Call<'_>) -> bool {
-        let returned = loop {
-            let word = self.slots.see(benefactor, &call.pin).word;
-            if !word.is_live() || !word.is_claimed() {
-                break false;
-            }
-            if self.slots.step(benefactor, word, word.unclaimed()) {
-                break true;
-            }
-        };
-        self.slots.break_promise(benefactor, me);
-        returned
-    }
-
-    /// Undoes the entering of a refused record.
+    /// Undoes the entering of a refused record. The contents come back, unless it was a panic.
     fn withdraw(
         &self,
         entered: Entered,
@@ -220,7 +224,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         place: bool,
         ids: (Hash, Hash),
         call: &Call<'_>,
-    ) -> (Refused, Contents<Id, Node, Info, Stream>) {
+    ) -> (Refused, Option<Contents<Id, Node, Info, Stream>>) {
         let slot = entered.slot();
         self.ids.remove(ids.0, slot, &call.pin);
         self.nodes.remove(ids.1, slot, &call.pin);
@@ -232,10 +236,15 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
             Phase::RefusedNode => Refused::Node,
             Phase::RefusedFull => Refused::Full,
             Phase::RefusedClosed => Refused::Closed,
-            _ => Refused::Panicked,
+            _ => {
+                // SAFETY: both entries are removed, under the pin.
+                unsafe { self.slots.retire_entered(entered, &call.pin) };
+                return (Refused::Panicked, None);
+            }
         };
-        // SAFETY: both entries are removed, under the pin.
-        (refused, unsafe { self.slots.take_back(entered, &call.pin) })
+        // SAFETY: both entries are removed, under the pin, and only the owner refuses what others may
+        // be reading, with another word.
+        (refused, Some(unsafe { self.slots.take_back(entered, &call.pin) }))
     }
 
     /// Collects what was evicted for a newcomer: exactly the records that carry it as evictor, whoever
@@ -247,15 +256,8 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         ids: (Hash, Hash),
         call: &mut Call<'_>,
     ) -> Committed<Info, Stream> {
-        let address = Address {
-            slot,
-            generation: word.generation(),
-        };
-        let mut committed = Committed {
-            address,
-            by_id: None,
-            by_node: None,
-        };
+        let address = Address { slot, generation: word.generation() };
+        let mut committed = Committed { address, by_id: None, by_node: None };
         if word.took() {
             committed.by_id = self.collect_from(true, slot, ids.0, call);
             committed.by_node = self.collect_from(false, slot, ids.1, call);
@@ -293,10 +295,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
     /// Ends a client whose connect a panic of a user's `Eq` cut short, and continues the panic.
     fn abandon(&self, committed: Committed<Info, Stream>, call: &mut Call<'_>) {
         let ended = self.end(committed.address, call);
-        for ended in [ended, committed.by_id, committed.by_node]
-            .into_iter()
-            .flatten()
-        {
+        for ended in [ended, committed.by_id, committed.by_node].into_iter().flatten() {
             // SAFETY: `unlink` has removed its entries, under the pin.
             unsafe { self.slots.retire_ended(ended, &call.pin) };
         }

@@ -7,11 +7,13 @@
 //! their slot numbers, which never changes: the higher one gets its generation raised, so that its
 //! commit fails and it looks again; the lower one is driven to its end by whoever meets it.
 //!
-//! Whether a live rival bears a newcomer's name only the newcomer's owner can ask: names of what may
-//! yet be refused go back to the caller, so no helper may be reading them. The owner publishes its
-//! *verdicts* before it decides. A helper that meets a live rival without a verdict raises the
-//! newcomer's generation instead of driving it: the rival went live after the newcomer's last scan, so
-//! every such raise is paid for by a commit, and some call still gets on (F).
+//! Whether a live rival bears a newcomer's name is asked of users' `Eq`, and names of what may yet be
+//! refused go back to the caller, so nobody but the owner may be reading them. Under `Takeover` an armed
+//! client always goes live (a panic leaves its names to the reclaimer), so anyone can ask. An alias, and
+//! a client under `Reject`, may be refused: there the owner publishes its *verdicts* before it decides. A
+//! helper that meets a live rival without a verdict raises the newcomer's generation instead of driving
+//! it: the rival went live after the newcomer's last scan, so every such raise is paid for by a commit,
+//! and some call still gets on (F).
 
 use super::{Call, Tandem};
 use crate::policy::Policy;
@@ -31,10 +33,7 @@ pub(super) struct Rival {
 
 impl Rival {
     fn address(&self) -> Address {
-        Address {
-            slot: self.slot,
-            generation: self.word.generation(),
-        }
+        Address { slot: self.slot, generation: self.word.generation() }
     }
 }
 
@@ -73,9 +72,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         let pin = &call.pin;
         let by_id = facts.id().map(|id| self.ids.matches(id, pin));
         let (_, by_node, probe) = self.nodes.matches(facts.node(), pin);
-        let by_id = by_id
-            .iter()
-            .flat_map(|(_, matches, probe)| matches.slots(*probe));
+        let by_id = by_id.iter().flat_map(|(_, matches, probe)| matches.slots(*probe));
         let mut rivals: Vec<Rival> = Vec::new();
         for slot in by_id.chain(by_node.slots(probe)) {
             if slot == me || rivals.iter().any(|rival| rival.slot == slot) {
@@ -104,12 +101,8 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         };
         let word = mine.word;
         // SeqCst: between the word and the scan, see the module. Partners: this fence in a rival's
-        // pass, and those in `wait`, `finish` and `close`.
+        // pass, and those in `wait` and `finish`.
         fence(Ordering::SeqCst);
-        if self.is_closed() {
-            self.slots.step(me, word, word.refused(Refusal::Closed));
-            return Pass::Again;
-        }
         if let Facts::Alias { owner, .. } = facts
             && !self.may_name(owner, call)
         {
@@ -117,19 +110,16 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
             return Pass::Again;
         }
         let mut live = Vec::new();
+        let mut later = Vec::new();
         for rival in self.rivals(me, facts, call) {
-            let (slot, theirs) = (rival.slot, rival.word);
-            match theirs.phase() {
-                Phase::Armed if slot < me => match self.pass(slot, Role::Helper, call) {
-                    Pass::Raised => {}
-                    Pass::Ended | Pass::Again => return Pass::Again,
-                },
-                // A refusal or a commit that was decided before ours fails.
-                Phase::Waiting | Phase::Armed => {
-                    if !self.slots.step(slot, theirs, theirs.raised(0)) {
-                        return Pass::Again;
+            match rival.word.phase() {
+                Phase::Armed if rival.slot < me => {
+                    match self.pass(rival.slot, Role::Helper, call) {
+                        Pass::Raised => {}
+                        Pass::Ended | Pass::Again => return Pass::Again,
                     }
                 }
+                Phase::Waiting | Phase::Armed => later.push(rival),
                 Phase::Live => live.push(rival),
                 _ => {
                     self.clear_the_way(rival, call);
@@ -138,12 +128,21 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
             }
         }
         let Some(conflicts) = self.judge(me, facts, &live, role, call) else {
-            // No verdict: raised, or for the owner, a panic that its caller will see.
+            // No verdict: raised; or for the owner, a panic that its caller will see. Nobody else was
+            // raised for a newcomer that stays where it is: the helper might be one of them.
             return match role {
-                Role::Helper if self.slots.step(me, word, word.raised(0)) => Pass::Raised,
+                Role::Helper if !call.panics.any() && self.slots.step(me, word, word.raised(0)) => {
+                    Pass::Raised
+                }
                 _ => Pass::Again,
             };
         };
+        for rival in later {
+            // A refusal or a commit that was decided before ours fails.
+            if !self.slots.step(rival.slot, rival.word, rival.word.raised(0)) {
+                return Pass::Again;
+            }
+        }
         self.decide(me, word, facts, conflicts, call);
         Pass::Again
     }
@@ -169,12 +168,16 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         if live.is_empty() {
             return Some(conflicts);
         }
-        let mut verdicts = self.slots.verdicts(me).read(&call.pin).to_vec();
+        // Nobody refuses it any more: its names stay where they are.
+        let certain = facts.id().is_some() && self.policy == Policy::Takeover;
+        let mut verdicts =
+            if certain { Vec::new() } else { self.slots.verdicts(me).read(&call.pin).to_vec() };
         let known = verdicts.len();
         for rival in live {
             let known = verdicts.iter().find(|known| known.rival == rival.address());
             let verdict = match known {
                 Some(&verdict) => verdict,
+                None if certain => self.compare(me, rival, call)?,
                 None if role == Role::Helper => return None,
                 None => {
                     let verdict = self.compare(me, rival, call)?;
@@ -202,21 +205,20 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         Some(conflicts)
     }
 
-    /// The owner's question to a live rival. `None`: the rival is gone, or a user's `Eq` panicked.
+    /// A newcomer's question to a live rival. `None`: the rival is gone, or a user's `Eq` panicked.
     pub(super) fn compare(&self, me: u32, rival: &Rival, call: &mut Call<'_>) -> Option<Verdict> {
         let theirs = self.slots.see(rival.slot, &call.pin).live()?;
         if theirs.address() != rival.address() {
             return None;
         }
-        // SAFETY: `me` is the caller's own: `Role::Owner`, or `wait`, which is the owner's alone.
-        let (id, node) = unsafe { self.slots.names_of_own(me) };
+        // SAFETY: `me` is the caller's own (`Role::Owner`, and `wait` is the owner's alone), or it is
+        // armed under the pin and will not be refused, see `judge`.
+        let (id, node) = unsafe { self.slots.names_of_entered(me) };
         let same_id = || rival.by_id && id.is_some_and(|id| id == theirs.id());
         match attempt(|| (same_id(), rival.by_node && node == theirs.node())) {
-            Ok((same_id, same_node)) => Some(Verdict {
-                rival: rival.address(),
-                same_id,
-                same_node,
-            }),
+            Ok((same_id, same_node)) => {
+                Some(Verdict { rival: rival.address(), same_id, same_node })
+            }
             Err(payload) => {
                 call.panics.keep(payload);
                 None
@@ -230,11 +232,9 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         let refusal = match word.kind() {
             // An alias never takes a node id (C).
             Kind::Alias if conflicts.node_id => Some(Refusal::Id),
-            _ if any && self.policy == Policy::Reject => Some(if conflicts.id {
-                Refusal::Id
-            } else {
-                Refusal::Node
-            }),
+            _ if any && self.policy == Policy::Reject => {
+                Some(if conflicts.id { Refusal::Id } else { Refusal::Node })
+            }
             _ => None,
         };
         if let Some(refusal) = refusal {

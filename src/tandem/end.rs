@@ -3,19 +3,15 @@
 //! Whoever takes the step from live towards dead is the client's one ender: it closes the client's
 //! pointers, unlinks it from both tables and gives its place back, whoever helps in between.
 
+use super::drive::Role;
 use super::{Call, Tandem};
+use crate::policy::Policy;
 use crate::reclaim::Panics;
 use crate::slots::{Address, Ended, Facts};
 use crate::state::{End, Phase, Refusal, Word};
-use crate::sync::{Ordering, fence};
 use crate::table::Hash;
 
 impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
-    pub(crate) fn is_closed(&self) -> bool {
-        // SeqCst: in one order with the fences before it (`pass`, `wait`) and in `close`.
-        self.closed.load(Ordering::SeqCst) == 1
-    }
-
     /// Takes a dead client out of both tables, ends its aliases, and releases its place. The caller
     /// is its ender.
     pub(super) fn unlink(&self, slot: u32, word: Word, call: &mut Call<'_>) -> Ended<Info, Stream> {
@@ -23,10 +19,7 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         let ended = unsafe { self.slots.take_ended(slot, word) };
         let facts = self.slots.facts_of_ended(slot);
         if word.is_named() {
-            let owner = Address {
-                slot,
-                generation: word.generation(),
-            };
+            let owner = Address { slot, generation: word.generation() };
             for alias in self.slots.names(slot).close(&call.pin) {
                 self.end_alias_of(owner, alias, call);
             }
@@ -35,8 +28,8 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
             self.ids.remove(id, slot, &call.pin);
         }
         self.nodes.remove(facts.node(), slot, &call.pin);
-        if !word.is_claimed() {
-            // Once: a claimed place went to the heir (E).
+        // Once: by us, or by the heir in due course (E).
+        if !(word.is_claimed() && self.slots.inherit(slot)) {
             self.places.release(call.pin.thread());
         }
         ended
@@ -55,10 +48,7 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
             if its != owner {
                 return;
             }
-            if self
-                .slots
-                .step(alias, seen.word, seen.word.ending(End::Retire))
-            {
+            if self.slots.step(alias, seen.word, seen.word.ending(End::Retire)) {
                 return self.unlink_alias(alias, node, call);
             }
         }
@@ -110,10 +100,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
                 Phase::Live => {
                     // Linearization point of a disconnect, unless aliases are on their way: this
                     // step (A).
-                    if self
-                        .slots
-                        .step(address.slot, word, word.ending(End::Retire))
-                    {
+                    if self.slots.step(address.slot, word, word.ending(End::Retire)) {
                         self.finish(address.slot, call);
                         let word = self.slots.see(address.slot, &call.pin).word;
                         return Some(self.unlink(address.slot, word, call));
@@ -124,31 +111,31 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         }
     }
 
-    /// Refuses every connect from now on, those under way included.
-    pub(crate) fn refuse_all(&self) {
-        self.closed.store(1, Ordering::SeqCst);
-        // SeqCst: between the flag and the words. Partners: the fences in `pass` and `wait`. A connect
-        // that is not seen armed here will see the flag.
-        fence(Ordering::SeqCst);
-    }
-
-    /// Refuses or ends whatever is in a slot after [`refuse_all`](Self::refuse_all).
+    /// Refuses or ends whatever is in a slot after the places were closed. Whoever took a place before
+    /// has a word by now that says so, and whoever did not is refused.
     pub(crate) fn clear(&self, slot: u32, call: &mut Call<'_>) -> Option<Ended<Info, Stream>> {
         loop {
             let seen = self.slots.find(slot, &call.pin)?;
             let word = seen.word;
+            if word.is_alias() || word.generation() == 0 {
+                // An alias goes with its owner; a slot never used has nothing in it.
+                return None;
+            }
             match word.phase() {
-                Phase::Waiting | Phase::Armed => {
+                // Its owner would drive it to a commit, and anyone may be reading its names.
+                Phase::Armed if self.policy == Policy::Takeover => {
+                    self.pass(slot, Role::Helper, call);
+                }
+                Phase::Entering | Phase::Waiting | Phase::Armed => {
                     if self.slots.step(slot, word, word.refused(Refusal::Closed)) {
                         return None;
                     }
                 }
-                Phase::Taking | Phase::Live | Phase::Retiring | Phase::Evicting
-                    if !word.is_alias() =>
-                {
-                    return self.end(seen.address(), call);
-                }
+                _ if word.is_live() => return self.end(seen.address(), call),
                 _ => return None,
+            }
+            if call.panics.any() {
+                return None;
             }
         }
     }

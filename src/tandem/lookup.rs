@@ -126,11 +126,7 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         live: Live<'p, Id, Node, Info, Stream>,
         pin: &'p Pin<'_>,
     ) -> Option<Live<'p, Id, Node, Info, Stream>> {
-        if live.word().is_alias() {
-            self.owner_of(live.slot(), pin)
-        } else {
-            Some(live)
-        }
+        if live.word().is_alias() { self.owner_of(live.slot(), pin) } else { Some(live) }
     }
 
     /// Touches what a lookup by node id will read first.

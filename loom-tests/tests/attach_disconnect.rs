@@ -1,0 +1,50 @@
+//! B: an attach either is part of what the ended client shows, or fails with its stream handed back.
+#![cfg(loom)]
+
+use loom::thread;
+use loom_tests::{Ledger, model, routed, small};
+use std::sync::Arc;
+
+#[test]
+fn attach_against_disconnect() {
+    model("attach_disconnect: attach", 3, 0).check(|| {
+        let ledger = Ledger::default();
+        let registry = Arc::new(small().build().unwrap());
+        let key = ledger.connect(&registry, 1, 7, 0);
+        let attach = {
+            let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
+            thread::spawn(move || registry.attach_stream(key, ledger.stream(1)).is_ok())
+        };
+        let removed = registry.disconnect_key(key).unwrap();
+        let last = removed.stream().unwrap().of;
+        let attached = attach.join().unwrap();
+        assert_eq!(last == 1, attached);
+        drop(removed);
+        drop(registry);
+        ledger.settle();
+    });
+}
+
+#[test]
+fn detach_is_exact() {
+    model("attach_disconnect: detach against attach", 3, 0).check(|| {
+        let ledger = Ledger::default();
+        let registry = Arc::new(small().build().unwrap());
+        let connected = registry.connect(ledger.client(1, 7, 0)).unwrap();
+        let (key, old) = (connected.key, connected.stream_key.unwrap());
+        let detach = {
+            let registry = Arc::clone(&registry);
+            thread::spawn(move || {
+                let detached = registry.detach_stream(old);
+                assert!(detached.as_ref().is_none_or(|stream| stream.of == 0));
+                detached.is_some()
+            })
+        };
+        registry.attach_stream(key, ledger.stream(1)).unwrap();
+        assert_eq!(routed(&registry.pin(), 7), Some(1), "the fresh stream stays");
+        detach.join().unwrap();
+        assert_eq!(routed(&registry.pin(), 7), Some(1), "the fresh stream stays");
+        drop(registry);
+        ledger.settle();
+    });
+}

@@ -1,0 +1,84 @@
+//! C, D: two newcomers that compete for a name, for another, for two crosswise.
+#![cfg(loom)]
+
+use loom::thread;
+use loom_tests::{Ledger, model, routed, small};
+use std::sync::Arc;
+
+/// Runs two connects against each other over the clients in `preloaded`, and returns who was displaced,
+/// in the order of the connections' numbers.
+fn compete(preloaded: &[(u64, u64)], first: (u64, u64), second: (u64, u64)) -> Vec<u64> {
+    let ledger = Ledger::default();
+    let registry = Arc::new(small().build().unwrap());
+    for (of, &(id, node)) in (0..).zip(preloaded) {
+        ledger.connect(&registry, id, node, of);
+    }
+    let newcomers = preloaded.len() as u64;
+    let other = {
+        let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
+        thread::spawn(move || {
+            let connected = registry.connect(ledger.client(first.0, first.1, newcomers)).unwrap();
+            connected.displaced.into_iter().map(|evicted| *evicted.info()).collect::<Vec<_>>()
+        })
+    };
+    let connected = registry.connect(ledger.client(second.0, second.1, newcomers + 1)).unwrap();
+    let mut displaced: Vec<u64> =
+        connected.displaced.into_iter().map(|evicted| *evicted.info()).collect();
+    displaced.extend(other.join().unwrap());
+    displaced.sort_unstable();
+    let guard = registry.pin();
+    for (id, node) in [first, second] {
+        let client = guard.client(&id).map(|client| *client.info());
+        let newest = [newcomers, newcomers + 1].map(Some);
+        assert!(client.is_none() || newest.contains(&client));
+        let route = routed(&guard, node);
+        assert!(route.is_none() || newest.contains(&route));
+    }
+    let live: Vec<u64> = guard.iter().map(|client| *client.info()).collect();
+    assert_eq!(live.len() + displaced.len(), preloaded.len() + 2);
+    assert_eq!(registry.len(), live.len());
+    drop(guard);
+    drop(registry);
+    ledger.settle();
+    displaced
+}
+
+#[test]
+fn of_the_same_id() {
+    model("connect_connect: the same id", 3, 0).check(|| {
+        let displaced = compete(&[], (1, 1), (1, 2));
+        assert!(displaced == [0] || displaced == [1], "{displaced:?}");
+    });
+}
+
+#[test]
+fn of_the_same_node_id() {
+    model("connect_connect: the same node id", 3, 0).check(|| {
+        let displaced = compete(&[], (1, 1), (2, 1));
+        assert!(displaced == [0] || displaced == [1], "{displaced:?}");
+    });
+}
+
+#[test]
+fn of_both() {
+    model("connect_connect: both names", 3, 0).check(|| {
+        let displaced = compete(&[], (1, 1), (1, 1));
+        assert!(displaced == [0] || displaced == [1], "{displaced:?}");
+    });
+}
+
+#[test]
+fn over_a_client_of_both_names() {
+    model("connect_connect: over a client", 2, 0).check(|| {
+        let displaced = compete(&[(1, 1)], (1, 1), (1, 1));
+        assert!(displaced == [0, 1] || displaced == [0, 2], "{displaced:?}");
+    });
+}
+
+#[test]
+fn crosswise() {
+    model("connect_connect: crosswise", 2, 0).check(|| {
+        let displaced = compete(&[(1, 1), (2, 2)], (1, 2), (2, 1));
+        assert_eq!(displaced, [0, 1]);
+    });
+}

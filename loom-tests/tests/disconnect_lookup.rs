@@ -1,0 +1,59 @@
+//! A: one atomic step ends a client in both tables: no pair of lookups sees half of it.
+#![cfg(loom)]
+
+use loom::thread;
+use loom_tests::{Ledger, model, routed, small};
+use std::sync::Arc;
+
+#[test]
+fn the_pair_of_lookups() {
+    model("disconnect_lookup: the pair", 3, 0).check(|| {
+        let ledger = Ledger::default();
+        let registry = Arc::new(small().build().unwrap());
+        let key = ledger.connect(&registry, 1, 7, 0);
+        let leaver = {
+            let registry = Arc::clone(&registry);
+            thread::spawn(move || {
+                let removed = registry.disconnect_key(key).expect("nobody else ends it");
+                assert_eq!(removed.stream().unwrap().of, 0);
+            })
+        };
+        {
+            let guard = registry.pin();
+            let route = routed(&guard, 7).is_some();
+            let client = guard.client(&1).is_some();
+            let again = routed(&guard, 7).is_some();
+            assert!(route || !client, "gone by node id, back by client id");
+            assert!(client || !again, "gone by client id, back by node id");
+            assert!(guard.get(key).is_some() <= again);
+        }
+        leaver.join().unwrap();
+        assert!(registry.is_empty());
+        drop(registry);
+        ledger.settle();
+    });
+}
+
+#[test]
+fn by_an_alias() {
+    model("disconnect_lookup: an alias", 2, 0).check(|| {
+        let ledger = Ledger::default();
+        let registry = Arc::new(small().build().unwrap());
+        let key = registry.connect(ledger.client(1, 7, 0).alias(8)).unwrap().key;
+        let leaver = {
+            let registry = Arc::clone(&registry);
+            thread::spawn(move || drop(registry.disconnect_key(key).expect("nobody else ends it")))
+        };
+        {
+            let guard = registry.pin();
+            let alias = routed(&guard, 8).is_some();
+            let node = routed(&guard, 7).is_some();
+            let again = routed(&guard, 8).is_some();
+            assert!(alias >= node && node >= again, "{alias} {node} {again}");
+        }
+        leaver.join().unwrap();
+        assert!(registry.key_by_node(&8).is_none());
+        drop(registry);
+        ledger.settle();
+    });
+}

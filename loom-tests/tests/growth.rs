@@ -1,0 +1,80 @@
+//! F: growth stops nobody, and a scan finds every entry that was put before it began.
+#![cfg(loom)]
+
+use loom::thread;
+use loom_tests::{Ledger, Small, model, routed, small};
+use std::sync::Arc;
+
+/// One line of three places, and three clients in it: the next one makes it grow.
+fn about_to_grow(ledger: &Ledger) -> Arc<Small> {
+    let registry = small().capacity(3).build().unwrap();
+    for client in 0..3 {
+        ledger.connect(&registry, client, client, client);
+    }
+    Arc::new(registry)
+}
+
+#[test]
+fn against_lookup() {
+    model("growth: lookup", 3, 0).check(|| {
+        let ledger = Ledger::default();
+        let registry = about_to_grow(&ledger);
+        let grow = {
+            let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
+            thread::spawn(move || {
+                ledger.connect(&registry, 3, 3, 3);
+                // Splits what the last one made grow.
+                ledger.connect(&registry, 3, 3, 4);
+            })
+        };
+        {
+            let guard = registry.pin();
+            assert_eq!(routed(&guard, 1), Some(1));
+            let newest = [routed(&guard, 3), routed(&guard, 3)];
+            assert!(newest.is_sorted(), "{newest:?}");
+        }
+        grow.join().unwrap();
+        drop(registry);
+        ledger.settle();
+    });
+}
+
+#[test]
+fn against_connect() {
+    model("growth: connect", 2, 0).check(|| {
+        let ledger = Ledger::default();
+        let registry = about_to_grow(&ledger);
+        let grow = {
+            let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
+            thread::spawn(move || ledger.connect(&registry, 3, 3, 3))
+        };
+        ledger.connect(&registry, 4, 4, 4);
+        grow.join().unwrap();
+        for client in 0..5 {
+            assert_eq!(routed(&registry.pin(), client), Some(client));
+        }
+        drop(registry);
+        ledger.settle();
+    });
+}
+
+#[test]
+fn against_disconnect() {
+    model("growth: disconnect", 2, 0).check(|| {
+        let ledger = Ledger::default();
+        let registry = about_to_grow(&ledger);
+        let grow = {
+            let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
+            thread::spawn(move || ledger.connect(&registry, 3, 3, 3))
+        };
+        drop(registry.disconnect(&1).unwrap());
+        assert!(routed(&registry.pin(), 1).is_none());
+        grow.join().unwrap();
+        assert!(routed(&registry.pin(), 1).is_none());
+        for client in [0, 2, 3] {
+            assert_eq!(routed(&registry.pin(), client), Some(client));
+        }
+        drop(registry);
+        ledger.settle();
+    });
+}
