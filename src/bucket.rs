@@ -42,7 +42,6 @@ impl Entry {
     const READY: u64 = 1 << 1;
     const OCCUPIED: u64 = 1 << 2;
     const TAG_SHIFT: u32 = 3;
-    const MATCH: u64 = 0xffff_fffe;
 
     /// A place of a line that its parent has not been split into yet.
     const UNMADE: Self = Self(0);
@@ -53,9 +52,11 @@ impl Entry {
         Self(((slot as u64) << 32) | tag | Self::OCCUPIED | Self::READY)
     }
 
+    /// Whether it is occupied, with the tag of `probe`: the low half, but for the frozen mark, is the
+    /// same.
     #[inline(always)]
     const fn has_tag(self, probe: Self) -> bool {
-        (self.0 ^ probe.0) & Self::MATCH == 0
+        (self.0 as u32) | 1 == (probe.0 as u32) | 1
     }
 
     const fn is_occupied(self) -> bool {
@@ -197,11 +198,12 @@ impl Control {
     }
 }
 
-/// The places of a line that match a probe, read in one go.
+/// The places of a line that matched a probe, each read once.
+#[derive(Clone, Copy)]
 pub(crate) struct Matches<'p> {
     line: &'p Line,
-    pub(crate) mask: u32,
-    pub(crate) entries: [Entry; PLACES],
+    probe: Entry,
+    mask: u32,
     overflow: *mut Block,
 }
 
@@ -212,14 +214,43 @@ impl<'p> Matches<'p> {
         ptr::eq(self.overflow, Block::none())
     }
 
-    /// The slots of all matches, the block's included.
-    pub(crate) fn slots(&self, probe: Entry) -> impl Iterator<Item = u32> {
-        let mask = self.mask;
-        let places = self.entries.iter().enumerate();
-        let places = places.filter(move |(at, _)| mask >> at & 1 == 1);
+    /// Whether no place of the line matched.
+    #[inline(always)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.mask == 0
+    }
+
+    /// The slot, if one place of the line matched and still does.
+    #[inline(always)]
+    pub(crate) fn only(&self) -> Option<u32> {
+        if !self.mask.is_power_of_two() {
+            return None;
+        }
+        self.slot_at(self.mask.trailing_zeros() as usize)
+    }
+
+    /// Reads a place that matched once more. What is there now counts as well as what was there then:
+    /// it is read after the other places and before any word.
+    #[inline(always)]
+    fn slot_at(&self, at: usize) -> Option<u32> {
+        debug_assert!(at < PLACES);
+        // SAFETY: `matches` sets bits below `PLACES` only.
+        let place = unsafe { self.line.places.get_unchecked(at) };
+        // Acquire: as in `matches`.
+        let entry = Entry(place.load(Ordering::Acquire));
+        entry.has_tag(self.probe).then_some(entry.slot())
+    }
+
+    /// The slots of the matching places, the block's included, all read by the time this returns. One
+    /// whose entry was removed meanwhile is left out.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = u32> {
+        let probe = self.probe;
+        let places: [Option<u32>; PLACES] = core::array::from_fn(|at| {
+            (self.mask >> at & 1 == 1).then(|| self.slot_at(at)).flatten()
+        });
         let block: &'p [Entry] = self.line.block(self.overflow);
         let block = block.iter().filter(move |entry| entry.has_tag(probe));
-        places.map(|(_, entry)| entry).chain(block).map(|entry| entry.slot())
+        places.into_iter().flatten().chain(block.map(|entry| entry.slot()))
     }
 }
 
@@ -273,20 +304,13 @@ impl Line {
     #[inline(always)]
     pub(crate) fn matches<'p>(&'p self, probe: Entry, _pin: &'p Pin<'_>) -> Matches<'p> {
         let mut mask = 0;
-        let mut entries = [Entry::EMPTY; PLACES];
         for (at, place) in self.places.iter().enumerate() {
             // Acquire: pairs with the Release in `put`; the record was filled before.
-            let entry = Entry(place.load(Ordering::Acquire));
-            mask |= u32::from(entry.has_tag(probe)) << at;
-            entries[at] = entry;
+            mask |= u32::from(Entry(place.load(Ordering::Acquire)).has_tag(probe)) << at;
         }
-        Matches {
-            line: self,
-            mask,
-            entries,
-            // Acquire: pairs with the Release that installed the block.
-            overflow: self.overflow.load(Ordering::Acquire),
-        }
+        // Acquire: pairs with the Release that installed the block.
+        let overflow = self.overflow.load(Ordering::Acquire);
+        Matches { line: self, probe, mask, overflow }
     }
 
     /// The entries of a block that was read from this line under a pin that the result outlives not.

@@ -60,7 +60,11 @@ impl Array {
 
     #[inline(always)]
     pub(crate) fn line(&self, tag: u32) -> &Line {
-        &self.lines[self.index(tag)]
+        let index = self.index(tag);
+        debug_assert!(index < self.lines.len());
+        // SAFETY: a tag has `TAG_BITS` bits, of which the index keeps the top `bits`, and there are
+        // `1 << bits` lines.
+        unsafe { self.lines.get_unchecked(index) }
     }
 
     #[inline(always)]

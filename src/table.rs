@@ -74,7 +74,10 @@ impl Table {
     #[inline(always)]
     fn shard(&self, hash: Hash) -> &Shard {
         // Twice, as a shift by 64 is no shift.
-        &self.shards[(hash.0 >> 1 >> self.shift) as usize]
+        let index = (hash.0 >> 1 >> self.shift) as usize;
+        debug_assert!(index < self.shards.len());
+        // SAFETY: `shift` leaves the top bits that count the shards, a power of two of them.
+        unsafe { self.shards.get_unchecked(index) }
     }
 
     /// Where the chain of `hash` is now.
@@ -93,14 +96,9 @@ impl Table {
 
     /// All entries that match, each read once.
     #[inline(always)]
-    pub(crate) fn matches<'p>(
-        &'p self,
-        hash: Hash,
-        pin: &'p Pin<'_>,
-    ) -> (Stamp<'p>, Matches<'p>, Entry) {
+    pub(crate) fn matches<'p>(&'p self, hash: Hash, pin: &'p Pin<'_>) -> (Stamp<'p>, Matches<'p>) {
         let stamp = self.chain(hash, pin);
-        let probe = Entry::new(hash.tag(), 0);
-        (stamp, stamp.line.matches(probe, pin), probe)
+        (stamp, stamp.line.matches(Entry::new(hash.tag(), 0), pin))
     }
 
     /// Touches the line of `hash` ahead of its use.

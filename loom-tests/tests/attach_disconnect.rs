@@ -26,6 +26,49 @@ fn attach_against_disconnect() {
 }
 
 #[test]
+fn disconnect_against_attach() {
+    model("attach_disconnect: disconnect", 3, 0).check(|| {
+        let ledger = Ledger::default();
+        let registry = Arc::new(small().build().unwrap());
+        let key = ledger.connect(&registry, 1, 7, 0);
+        let leaver = {
+            let registry = Arc::clone(&registry);
+            thread::spawn(move || {
+                let removed = registry.disconnect_key(key).unwrap();
+                removed.stream().unwrap().of
+            })
+        };
+        let attached = registry.attach_stream(key, ledger.stream(1)).is_ok();
+        assert_eq!(leaver.join().unwrap() == 1, attached);
+        drop(registry);
+        ledger.settle();
+    });
+}
+
+#[test]
+fn lookup_against_attach() {
+    model("attach_disconnect: lookup against attach", 3, 0).check(|| {
+        let ledger = Ledger::default();
+        let registry = Arc::new(small().build().unwrap());
+        let key = ledger.connect(&registry, 1, 7, 0);
+        let reader = {
+            let registry = Arc::clone(&registry);
+            thread::spawn(move || {
+                let guard = registry.pin();
+                let seen = [0; 3].map(|_| routed(&guard, 7).expect("it has a stream"));
+                assert!(seen.is_sorted(), "{seen:?}");
+            })
+        };
+        registry.attach_stream(key, ledger.stream(1)).unwrap();
+        registry.attach_stream(key, ledger.stream(2)).unwrap();
+        registry.flush();
+        reader.join().unwrap();
+        drop(registry);
+        ledger.settle();
+    });
+}
+
+#[test]
 fn detach_is_exact() {
     model("attach_disconnect: detach against attach", 3, 0).check(|| {
         let ledger = Ledger::default();

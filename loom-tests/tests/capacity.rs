@@ -61,7 +61,7 @@ fn a_takeover_hands_its_place_over_once() {
 /// third client connects. The place is released once.
 #[test]
 fn a_third_connect_between_the_steps() {
-    model("capacity: a third connect between the steps", 2, 0).check(|| {
+    model("capacity: a third connect between the steps", 3, 0).cut_after(30).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().max_clients(1).build().unwrap());
         let old = ledger.connect(&registry, 1, 7, 0);

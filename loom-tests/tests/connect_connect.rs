@@ -69,7 +69,7 @@ fn of_both() {
 
 #[test]
 fn over_a_client_of_both_names() {
-    model("connect_connect: over a client", 2, 0).check(|| {
+    model("connect_connect: over a client", 3, 0).cut_after(20).check(|| {
         let displaced = compete(&[(1, 1)], (1, 1), (1, 1));
         assert!(displaced == [0, 1] || displaced == [0, 2], "{displaced:?}");
     });
@@ -77,7 +77,7 @@ fn over_a_client_of_both_names() {
 
 #[test]
 fn crosswise() {
-    model("connect_connect: crosswise", 2, 0).check(|| {
+    model("connect_connect: crosswise", 3, 0).cut_after(20).check(|| {
         let displaced = compete(&[(1, 1), (2, 2)], (1, 2), (2, 1));
         assert_eq!(displaced, [0, 1]);
     });

@@ -16,24 +16,22 @@ fn about_to_grow(ledger: &Ledger) -> Arc<Small> {
 
 #[test]
 fn against_lookup() {
-    model("growth: lookup", 3, 0).check(|| {
+    model("growth: lookup", 3, 0).cut_after(20).check(|| {
         let ledger = Ledger::default();
         let registry = about_to_grow(&ledger);
-        let grow = {
-            let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
+        let reader = {
+            let registry = Arc::clone(&registry);
             thread::spawn(move || {
-                ledger.connect(&registry, 3, 3, 3);
-                // Splits what the last one made grow.
-                ledger.connect(&registry, 3, 3, 4);
+                let guard = registry.pin();
+                assert_eq!(routed(&guard, 1), Some(1));
+                let newest = [routed(&guard, 3), routed(&guard, 3)];
+                assert!(newest.is_sorted(), "{newest:?}");
             })
         };
-        {
-            let guard = registry.pin();
-            assert_eq!(routed(&guard, 1), Some(1));
-            let newest = [routed(&guard, 3), routed(&guard, 3)];
-            assert!(newest.is_sorted(), "{newest:?}");
-        }
-        grow.join().unwrap();
+        // Spills, and so begins to grow; the next one splits the line that it needs.
+        ledger.connect(&registry, 3, 3, 3);
+        ledger.connect(&registry, 4, 4, 4);
+        reader.join().unwrap();
         drop(registry);
         ledger.settle();
     });
@@ -41,7 +39,7 @@ fn against_lookup() {
 
 #[test]
 fn against_connect() {
-    model("growth: connect", 2, 0).check(|| {
+    model("growth: connect", 3, 0).cut_after(20).check(|| {
         let ledger = Ledger::default();
         let registry = about_to_grow(&ledger);
         let grow = {
@@ -60,7 +58,7 @@ fn against_connect() {
 
 #[test]
 fn against_disconnect() {
-    model("growth: disconnect", 2, 0).check(|| {
+    model("growth: disconnect", 3, 0).cut_after(20).check(|| {
         let ledger = Ledger::default();
         let registry = about_to_grow(&ledger);
         let grow = {

@@ -27,31 +27,47 @@ fn disconnect_against_a_reconnect() {
 }
 
 #[test]
-fn against_the_slot_used_again() {
-    model("stale_key: the slot used again", 3, 0).check(|| {
+fn lookups_against_the_slot_used_again() {
+    model("stale_key: lookups, the slot used again", 3, 0).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let old = ledger.connect(&registry, 1, 7, 0);
-        let reuse = {
-            let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
+        let reader = {
+            let registry = Arc::clone(&registry);
             thread::spawn(move || {
-                // Retires the slot, has it reclaimed, and takes it again.
-                drop(registry.disconnect_key(old));
-                registry.flush();
-                ledger.connect(&registry, 2, 8, 1)
+                let guard = registry.pin();
+                if let Some(client) = guard.get(old) {
+                    assert_eq!((*client.id(), client.stream().unwrap().of), (1, 0));
+                }
+                assert_ne!(routed(&guard, 7), Some(1));
             })
         };
-        {
-            let guard = registry.pin();
-            if let Some(client) = guard.get(old) {
-                assert_eq!((*client.id(), client.stream().unwrap().of), (1, 0));
-            }
-            assert_ne!(routed(&guard, 7), Some(1));
-        }
-        let late = registry.disconnect_key(old);
-        let new = reuse.join().unwrap();
+        // Retires the slot, has it reclaimed as soon as that is legal, and takes it again.
+        drop(registry.disconnect_key(old));
+        registry.flush();
+        let new = ledger.connect(&registry, 2, 8, 1);
         assert_ne!(old, new);
-        drop(late);
+        reader.join().unwrap();
+        drop(registry);
+        ledger.settle();
+    });
+}
+
+#[test]
+fn a_late_disconnect_against_the_slot_used_again() {
+    model("stale_key: disconnect, the slot used again", 3, 0).check(|| {
+        let ledger = Ledger::default();
+        let registry = Arc::new(small().build().unwrap());
+        let old = ledger.connect(&registry, 1, 7, 0);
+        let late = {
+            let registry = Arc::clone(&registry);
+            thread::spawn(move || registry.disconnect_key(old).is_some())
+        };
+        let mine = registry.disconnect_key(old).is_some();
+        registry.flush();
+        let new = ledger.connect(&registry, 2, 8, 1);
+        assert_ne!(late.join().unwrap(), mine, "it ended once");
+        assert_eq!(registry.key(&2), Some(new));
         assert_eq!(routed(&registry.pin(), 8), Some(1));
         drop(registry);
         ledger.settle();

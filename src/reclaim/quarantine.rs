@@ -1,19 +1,22 @@
 //! The reclaimer that loom sees: what is retired stays in quarantine until the earliest moment at which
-//! an epoch could legally let it go, and then goes at the next writer's call. That is earlier than any
+//! an epoch could legally let it go, and then goes at the next writer's call. That is no later than any
 //! real epoch, so a model that is sound here is sound there.
 //!
+//! The moment comes in two: first a writer finds that every pin from the retirement, the retirer's own
+//! among them, has ended, and announces it; then every pin that may have missed the announcement has
+//! ended too. A pin that comes later reads the announcement, and so cannot read what led to the retired.
+//!
 //! Its books are not loom's: they are kept between two steps of the model, under a lock that is never
-//! contended. What a real epoch orders (the end of a pin before the disposal of what it kept) goes
-//! through one modelled word.
+//! contended. What a real epoch orders goes through two modelled words.
 
 use core::ptr::NonNull;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use super::{Header, Panics, Slab, Tally};
 use crate::sync::{AtomicU32, AtomicUsize, Ordering};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Item {
     Slot(u32),
     Header(NonNull<Header>),
@@ -23,18 +26,34 @@ enum Item {
 struct Books {
     /// Counts pins taken.
     clock: u64,
-    pins: HashSet<u64>,
-    /// What is retired, with the clock of its retirement.
-    retired: BTreeMap<u64, Vec<(u64, Item)>>,
-    held: HashSet<Item>,
+    pins: BTreeSet<u64>,
+    retired: Vec<Retired>,
+}
+
+#[derive(Debug)]
+struct Retired {
+    item: Item,
+    /// The clock at the retirement.
+    at: u64,
+    /// The clock after the announcement.
+    announced: Option<u64>,
+}
+
+impl Books {
+    /// Whether every pin that was taken by then has ended.
+    fn is_over(&self, then: u64) -> bool {
+        self.pins.first().is_none_or(|&oldest| oldest > then)
+    }
 }
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Reclaimer {
     books: Mutex<Books>,
-    /// Every end of a pin, in the order of the model.
+    /// Every end of a pin, in the order of the model: before the disposal of what it kept.
     ended: AtomicUsize,
+    /// Every announcement: before a later pin.
+    announced: AtomicUsize,
 }
 
 // SAFETY: items are sent as the values in them may be, which the registry's own bounds see to.
@@ -50,7 +69,7 @@ pub(crate) struct Pin<'r> {
 
 impl Reclaimer {
     pub(crate) fn new() -> Self {
-        Self { books: Mutex::default(), ended: AtomicUsize::new(0) }
+        Self { books: Mutex::default(), ended: AtomicUsize::new(0), announced: AtomicUsize::new(0) }
     }
 
     fn books(&self) -> std::sync::MutexGuard<'_, Books> {
@@ -58,15 +77,20 @@ impl Reclaimer {
     }
 
     pub(crate) fn pin(&self) -> Pin<'_> {
-        let mut books = self.books();
-        books.clock += 1;
-        let taken = books.clock;
-        books.pins.insert(taken);
+        let taken = {
+            let mut books = self.books();
+            books.clock += 1;
+            let taken = books.clock;
+            books.pins.insert(taken);
+            taken
+        };
+        // A read-modify-write, so that it reads the latest: what an epoch's own fence does.
+        self.announced.fetch_add(0, Ordering::Acquire);
         Pin { reclaimer: self, taken }
     }
 
     pub(crate) fn outstanding(&self) -> usize {
-        self.books().held.len()
+        self.books().retired.len()
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -75,22 +99,37 @@ impl Reclaimer {
 
     /// What no pin can reach any more.
     fn ripe(&self) -> Vec<Item> {
-        let mut books = self.books();
-        let oldest = books.pins.iter().copied().min().unwrap_or(u64::MAX);
-        let Books { retired, held, .. } = &mut *books;
-        let later = retired.split_off(&oldest);
-        let ripe = core::mem::replace(retired, later);
-        let items: Vec<Item> = ripe.into_values().flatten().map(|(_, item)| item).collect();
-        for item in &items {
-            held.remove(item);
+        let over: Vec<Item> = {
+            let books = self.books();
+            let unannounced = books.retired.iter().filter(|retired| retired.announced.is_none());
+            let over = unannounced.filter(|retired| books.is_over(retired.at));
+            over.map(|retired| retired.item).collect()
+        };
+        if !over.is_empty() {
+            // Read-modify-writes, so that they read the latest: all that those pins did comes before
+            // the announcement, and the announcement before the next pin.
+            self.ended.fetch_add(0, Ordering::Acquire);
+            self.announced.fetch_add(1, Ordering::AcqRel);
         }
-        items
+        let mut books = self.books();
+        let now = books.clock;
+        for retired in &mut books.retired {
+            if over.contains(&retired.item) {
+                retired.announced.get_or_insert(now);
+            }
+        }
+        let all = core::mem::take(&mut books.retired);
+        let is_ripe = |retired: &Retired| retired.announced.is_some_and(|then| books.is_over(then));
+        let (ripe, kept) = all.into_iter().partition(is_ripe);
+        books.retired = kept;
+        ripe.into_iter().map(|retired: Retired| retired.item).collect()
     }
 
     fn dispose<S: Slab>(&self, slab: &S, items: Vec<Item>, panics: &mut Panics) -> usize {
         if !items.is_empty() {
-            // A read-modify-write, so that it reads the latest: every pin that kept these has ended.
-            self.ended.fetch_add(0, Ordering::AcqRel);
+            // What the pins did that kept these, and who announced them, comes before.
+            self.ended.fetch_add(0, Ordering::Acquire);
+            self.announced.fetch_add(0, Ordering::Acquire);
         }
         let disposed = items.len();
         for item in items {
@@ -122,20 +161,17 @@ impl Reclaimer {
     ///
     /// No guard can reach any of it any more.
     pub(crate) unsafe fn drain<S: Slab>(&self, slab: &S, panics: &mut Panics) {
-        let items = {
-            let mut books = self.books();
-            books.held.clear();
-            core::mem::take(&mut books.retired)
-        };
-        let items = items.into_values().flatten().map(|(_, item)| item).collect();
+        let items = core::mem::take(&mut self.books().retired);
+        let items = items.into_iter().map(|retired| retired.item).collect();
         self.dispose(slab, items, panics);
     }
 
     fn retire_item(&self, item: Item) {
         let mut books = self.books();
-        assert!(books.held.insert(item), "{item:?} is retired twice");
-        let now = books.clock;
-        books.retired.entry(now).or_default().push((now, item));
+        let again = books.retired.iter().any(|retired| retired.item == item);
+        assert!(!again, "{item:?} is retired twice");
+        let at = books.clock;
+        books.retired.push(Retired { item, at, announced: None });
     }
 }
 
@@ -145,7 +181,8 @@ impl Pin<'_> {
     }
 
     pub(crate) fn repin(&mut self) {
-        *self = self.reclaimer.pin();
+        let again = self.reclaimer.pin();
+        *self = again;
     }
 
     /// See `epoch::Pin`.

@@ -111,8 +111,8 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
             return Err(self.withdraw_alias(entered, word, hash, call));
         }
         if word.took() {
-            let client = self.collect_from(false, slot, hash, call);
-            debug_assert!(client.is_none(), "an alias evicts no client");
+            let clients = self.collect_evicted(slot, None, hash, call);
+            debug_assert!(clients.is_empty(), "an alias evicts no client");
         }
         if call.panics.any() {
             core::mem::take(&mut call.panics).resume();
@@ -181,8 +181,8 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         mut is_name: impl FnMut(&Node) -> bool,
         pin: &Pin<'_>,
     ) -> Option<u32> {
-        let (_, matches, probe) = self.nodes.matches(hash, pin);
-        matches.slots(probe).find(|&slot| {
+        let (_, matches) = self.nodes.matches(hash, pin);
+        matches.slots().find(|&slot| {
             let Some(live) = self.slots.see(slot, pin).live() else {
                 return false;
             };

@@ -12,6 +12,7 @@ use super::drive::{Pass, Role};
 use super::{Call, Tandem};
 use crate::places::Ask;
 use crate::policy::Policy;
+use crate::reclaim::attempt;
 use crate::slots::{Address, Contents, Ended, Entered, Facts};
 use crate::state::{Phase, Refusal, Word};
 use crate::sync::{Ordering, fence};
@@ -258,36 +259,61 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
     ) -> Committed<Info, Stream> {
         let address = Address { slot, generation: word.generation() };
         let mut committed = Committed { address, by_id: None, by_node: None };
-        if word.took() {
-            committed.by_id = self.collect_from(true, slot, ids.0, call);
-            committed.by_node = self.collect_from(false, slot, ids.1, call);
+        if !word.took() {
+            return committed;
+        }
+        for ended in self.collect_evicted(slot, Some(ids.0), ids.1, call) {
+            // SAFETY: the record is the caller's own, was live, and is kept by the pin.
+            let (id, _) = unsafe { self.slots.names_of_entered(slot) };
+            let same_id = attempt(|| id == Some(self.slots.id_of(&ended)));
+            let same_id = same_id.unwrap_or_else(|payload| {
+                call.panics.keep(payload);
+                false
+            });
+            if same_id && committed.by_id.is_none() {
+                committed.by_id = Some(ended);
+            } else if committed.by_node.is_none() {
+                committed.by_node = Some(ended);
+            } else {
+                // Three, or two of one name: only an unlawful `Eq` gets here (I).
+                // SAFETY: `unlink` has removed its entries, under the pin.
+                unsafe { self.slots.retire_ended(ended, &call.pin) };
+            }
         }
         committed
     }
 
-    /// The evicted client on one chain. An evicted alias is unlinked on the way, and gone.
-    pub(super) fn collect_from(
+    /// The clients that were evicted for a newcomer, unlinked. An evicted alias is unlinked on the way,
+    /// and gone.
+    pub(super) fn collect_evicted(
         &self,
-        by_id: bool,
         newcomer: u32,
-        hash: Hash,
+        id: Option<Hash>,
+        node: Hash,
         call: &mut Call<'_>,
-    ) -> Option<Ended<Info, Stream>> {
-        let table = if by_id { &self.ids } else { &self.nodes };
-        let (_, matches, probe) = table.matches(hash, &call.pin);
-        let slots: Vec<u32> = matches.slots(probe).collect();
-        let mut client = None;
-        for slot in slots {
-            let word = self.slots.see(slot, &call.pin).word;
-            if word.phase() != Phase::Evicted || self.slots.evictor(slot) != Some(newcomer) {
-                continue;
-            }
-            match self.slots.facts_of_ended(slot) {
-                Facts::Alias { node, .. } => self.unlink_alias(slot, node, call),
-                Facts::Client { .. } => client = Some(self.unlink(slot, word, call)),
+    ) -> Vec<Ended<Info, Stream>> {
+        let mut evicted: Vec<(u32, Word)> = Vec::new();
+        for (table, hash) in [(&self.ids, id), (&self.nodes, Some(node))] {
+            let Some(hash) = hash else { continue };
+            let (_, matches) = table.matches(hash, &call.pin);
+            for slot in matches.slots() {
+                let word = self.slots.see(slot, &call.pin).word;
+                if word.phase() == Phase::Evicted
+                    && self.slots.evictor(slot) == Some(newcomer)
+                    && !evicted.iter().any(|&(other, _)| other == slot)
+                {
+                    evicted.push((slot, word));
+                }
             }
         }
-        client
+        let mut clients = Vec::new();
+        for (slot, word) in evicted {
+            match self.slots.facts_of_ended(slot) {
+                Facts::Alias { node, .. } => self.unlink_alias(slot, node, call),
+                Facts::Client { .. } => clients.push(self.unlink(slot, word, call)),
+            }
+        }
+        clients
     }
 }
 

@@ -1,9 +1,8 @@
 //! Names to live clients: the hot path.
 //!
 //! A lookup reads the chain's control word, then all matching entries, and the state words after. A
-//! hit is a live word (linearization point: its read). With several, which only a takeover between its
-//! two steps shows, the newest counts, and its word is read again last, so that a lookup never goes back
-//! from the newcomer to the older client (D).
+//! hit is a live word (linearization point: its read). Of several matches the newest live one counts, and
+//! its word is read again last, so that a lookup never goes back from a newcomer to the older client (D).
 //!
 //! A miss is believed if the control word is unchanged and no match that was seen armed has gone live
 //! meanwhile; else the scan is repeated, which means that a takeover or a split got on (F).
@@ -45,20 +44,18 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         mut bears_name: impl FnMut(&Live<'p, Id, Node, Info, Stream>) -> bool,
         pin: &'p Pin<'_>,
     ) -> Option<Live<'p, Id, Node, Info, Stream>> {
-        let (stamp, matches, _) = table.matches(hash, pin);
+        let (stamp, matches) = table.matches(hash, pin);
         if matches.within_line() {
-            if matches.mask == 0 {
+            if matches.is_empty() {
                 if stamp.holds() {
                     return None;
                 }
-            } else if matches.mask.is_power_of_two() {
-                let slot = matches.entries[matches.mask.trailing_zeros() as usize].slot();
-                if let Some(live) = self.slots.see(slot, pin).live()
-                    && !live.word().is_alias()
-                    && bears_name(&live)
-                {
-                    return Some(live);
-                }
+            } else if let Some(slot) = matches.only()
+                && let Some(live) = self.slots.see(slot, pin).live()
+                && !live.word().is_alias()
+                && bears_name(&live)
+            {
+                return Some(live);
             }
         }
         self.find_slowly(table, hash, bears_name, pin)
@@ -74,12 +71,12 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         pin: &'p Pin<'_>,
     ) -> Option<Live<'p, Id, Node, Info, Stream>> {
         loop {
-            let (stamp, matches, probe) = table.matches(hash, pin);
+            let (stamp, matches) = table.matches(hash, pin);
             let mut armed = Vec::new();
-            let mut newest: Option<(u64, Address)> = None;
-            let mut bearers = 0;
-            let mut hit = None;
-            for slot in matches.slots(probe) {
+            let mut met = 0;
+            let mut newest: Option<(Address, Live<'p, Id, Node, Info, Stream>)> = None;
+            for slot in matches.slots() {
+                met += 1;
                 let seen = self.slots.see(slot, pin);
                 if seen.word.phase() == Phase::Armed {
                     armed.push(slot);
@@ -90,20 +87,19 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
                 let Some(client) = self.client_of(live, pin) else {
                     continue;
                 };
-                bearers += 1;
-                let generation = live.word().generation();
-                if newest.is_none_or(|(newest, _)| newest < generation) {
-                    newest = Some((generation, live.address()));
-                    hit = Some(client);
+                let address = live.address();
+                if newest.is_none_or(|(newest, _)| newest.generation < address.generation) {
+                    newest = Some((address, client));
                 }
             }
-            if let Some((_, bearer)) = newest {
-                if bearers == 1 {
-                    return hit;
+            if let Some((bearer, client)) = newest {
+                if met == 1 {
+                    return Some(client);
                 }
-                // The last word: dead now, the older ones may be as well.
-                let again = self.slots.see(bearer.slot, pin);
-                let again = again.live().filter(|live| live.address() == bearer);
+                // Another may have gone live and died since this one's word was read: read it again,
+                // last. Dead now, the older ones may be as well.
+                let again = self.slots.see(bearer.slot, pin).live();
+                let again = again.filter(|live| live.address() == bearer);
                 if let Some(client) = again.and_then(|live| self.client_of(live, pin)) {
                     return Some(client);
                 }
@@ -138,11 +134,9 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
     /// Touches the records that the chain's entries lead to.
     #[inline]
     pub(crate) fn prefetch_records(&self, hash: Hash, pin: &Pin<'_>) {
-        let (_, matches, _) = self.nodes.matches(hash, pin);
-        for (at, entry) in matches.entries.iter().enumerate() {
-            if matches.mask >> at & 1 == 1 {
-                self.slots.prefetch(entry.slot());
-            }
+        let (_, matches) = self.nodes.matches(hash, pin);
+        if let Some(slot) = matches.only() {
+            self.slots.prefetch(slot);
         }
     }
 }

@@ -1,0 +1,80 @@
+//! C: an alias never takes a node id and never ends a client, and goes with its owner.
+#![cfg(loom)]
+
+use loom::thread;
+use loom_tests::{Ledger, model, routed, small};
+use std::sync::Arc;
+use tandem_registry::AliasErrorKind;
+
+#[test]
+fn two_owners_of_one_name() {
+    model("aliases: two owners", 3, 0).cut_after(15).check(|| {
+        let ledger = Ledger::default();
+        let registry = Arc::new(small().build().unwrap());
+        let one = ledger.connect(&registry, 1, 1, 0);
+        let two = ledger.connect(&registry, 2, 2, 1);
+        let other = {
+            let registry = Arc::clone(&registry);
+            thread::spawn(move || registry.add_alias(one, 9).unwrap())
+        };
+        registry.add_alias(two, 9).unwrap();
+        other.join().unwrap();
+        assert!(routed(&registry.pin(), 9).is_some(), "one of them has it");
+        assert_eq!(registry.len(), 2);
+        let had = [registry.remove_alias(one, &9), registry.remove_alias(two, &9)];
+        assert_ne!(had[0], had[1], "one of them had it");
+        assert!(routed(&registry.pin(), 9).is_none());
+        drop(registry);
+        ledger.settle();
+    });
+}
+
+/// An alias must not take the name from its bearer for an owner that is gone.
+#[test]
+fn a_taker_that_is_disconnected() {
+    model("aliases: the taker is disconnected", 3, 0).cut_after(15).check(|| {
+        let ledger = Ledger::default();
+        let registry = Arc::new(small().build().unwrap());
+        let bearer = registry.connect(ledger.client(1, 1, 0).alias(9)).unwrap().key;
+        let taker = ledger.connect(&registry, 2, 2, 1);
+        let leaver = {
+            let registry = Arc::clone(&registry);
+            thread::spawn(move || drop(registry.disconnect_key(taker).unwrap()))
+        };
+        let taken = registry.add_alias(taker, 9);
+        leaver.join().unwrap();
+        let kept = routed(&registry.pin(), 9);
+        match taken {
+            Ok(()) => assert_eq!(kept, None, "taken, and gone with its owner"),
+            Err(error) => {
+                assert_eq!(error.kind(), AliasErrorKind::ClientGone);
+                assert_eq!(kept, Some(0), "not taken");
+            }
+        }
+        assert!(registry.pin().get(bearer).is_some());
+        drop(registry);
+        ledger.settle();
+    });
+}
+
+#[test]
+fn against_a_connect_of_the_name() {
+    model("aliases: against a connect", 3, 0).cut_after(15).check(|| {
+        let ledger = Ledger::default();
+        let registry = Arc::new(small().build().unwrap());
+        let one = ledger.connect(&registry, 1, 1, 0);
+        let alias = {
+            let registry = Arc::clone(&registry);
+            thread::spawn(move || registry.add_alias(one, 9).map_err(|error| error.kind()))
+        };
+        let connected = registry.connect(ledger.client(2, 9, 1)).unwrap();
+        assert!(connected.displaced.is_empty());
+        let added = alias.join().unwrap();
+        assert!(matches!(added, Ok(()) | Err(AliasErrorKind::NodeId)));
+        assert_eq!(routed(&registry.pin(), 9), Some(1), "the node id has it");
+        assert_eq!(registry.len(), 2);
+        drop(connected);
+        drop(registry);
+        ledger.settle();
+    });
+}

@@ -1,0 +1,41 @@
+//! A connect that races the end of the registry is refused or retired.
+#![cfg(loom)]
+
+use loom::thread;
+use loom_tests::{Ledger, model, small};
+use std::sync::Arc;
+use tandem_registry::{ConnectErrorKind, Policy};
+
+fn race(policy: Policy) {
+    let ledger = Ledger::default();
+    let registry = Arc::new(small().on_conflict(policy).build().unwrap());
+    let connect = {
+        let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
+        thread::spawn(move || match registry.connect(ledger.client(1, 7, 0)) {
+            Ok(_) => true,
+            Err(error) => {
+                assert_eq!(error.kind(), ConnectErrorKind::Closed);
+                assert_eq!(error.into_rejected().stream.unwrap().of, 0);
+                false
+            }
+        })
+    };
+    let removed = registry.close();
+    let connected = connect.join().unwrap();
+    assert_eq!(removed.len(), usize::from(connected), "refused or retired");
+    assert!(registry.is_empty());
+    assert_eq!(registry.pin().iter().count(), 0);
+    drop(removed);
+    drop(registry);
+    ledger.settle();
+}
+
+#[test]
+fn connect_under_takeover() {
+    model("close: connect under takeover", 3, 0).check(|| race(Policy::Takeover));
+}
+
+#[test]
+fn connect_under_reject() {
+    model("close: connect under reject", 3, 0).check(|| race(Policy::Reject));
+}
