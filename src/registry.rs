@@ -168,8 +168,9 @@ impl<Id, Node, Info, Stream, S> Registry<Id, Node, Info, Stream, S> {
     /// says what had to be left (G).
     ///
     /// Writers drop what has become ripe as they go, so this is for quiet times and for tests. A guard of
-    /// this registry, held by whatever thread, keeps what was retired since it was taken; nothing else
-    /// does. From inside a value's `Drop` nothing is dropped.
+    /// this registry, held by whatever thread, keeps what was retired since it was taken, and what was
+    /// retired up to two epochs before, which an older guard can make long; nothing else does. From inside
+    /// a value's `Drop` nothing is dropped.
     ///
     /// # Complexity
     ///
@@ -177,7 +178,8 @@ impl<Id, Node, Info, Stream, S> Registry<Id, Node, Info, Stream, S> {
     ///
     /// # Panics
     ///
-    /// Continues the first panic of a value's `Drop`, after all were dropped.
+    /// Continues the first panic of a value's `Drop`, after all were dropped; also one that an earlier
+    /// call met which had arguments or an outcome to lose.
     ///
     /// ```
     /// # use tandem_registry::{NewClient, Registry};
@@ -195,7 +197,8 @@ impl<Id, Node, Info, Stream, S> Registry<Id, Node, Info, Stream, S> {
     }
 
     /// Gives back the memory that a peak left: index that the present clients do not need, and the
-    /// slots above the highest one in use (J).
+    /// slots above the highest one in use. Slots do not move, so a client that connected at the peak and
+    /// is still there keeps its segment (J).
     ///
     /// # Complexity
     ///
@@ -326,6 +329,7 @@ where
         let NewClient { id, node, info, stream, aliases } = new;
         let has_stream = stream.is_some();
         let contents = Contents { id, node, info, stream };
+        self.tandem.tidy_with_care();
         let mut call = self.tandem.call();
         let committed = match self.tandem.connect(ids, contents, &mut call) {
             Ok(committed) => committed,
@@ -484,8 +488,7 @@ where
         let Some(address) = self.address(key) else {
             return Err(AttachError(stream));
         };
-        // Before, as a panic of what is dropped would lose the key.
-        self.tandem.tidy();
+        self.tandem.tidy_with_care();
         let mut call = self.tandem.call();
         match self.tandem.attach(address, stream, &mut call) {
             Ok(sequence) => Ok(StreamKey { client: key, sequence }),
@@ -544,7 +547,7 @@ where
         let Some(address) = self.address(key) else {
             return Err(UpdateError(info));
         };
-        self.tandem.tidy();
+        self.tandem.tidy_with_care();
         let mut call = self.tandem.call();
         self.tandem.update(address, info, &mut call).map_err(UpdateError)
     }
@@ -584,6 +587,7 @@ where
             return Err(AliasError::new(AliasErrorKind::ClientGone, name));
         };
         let hash = self.hash_of(&name);
+        self.tandem.tidy_with_care();
         let mut call = self.tandem.call();
         let Err((refusal, name)) = self.tandem.add_alias(address, hash, name, &mut call) else {
             return Ok(());
@@ -627,6 +631,7 @@ where
             return false;
         };
         let hash = self.hash_of(name);
+        self.tandem.tidy_with_care();
         let mut call = self.tandem.call();
         let is_name = |other: &Node| name.equivalent(other);
         let removed = self.tandem.remove_alias(address, hash, is_name, &mut call);

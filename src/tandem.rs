@@ -19,7 +19,7 @@ use core::ptr::NonNull;
 use crate::custody::Custody;
 use crate::places::Places;
 use crate::policy::Policy;
-use crate::reclaim::{Panics, Pin, Reclaimer, Tally};
+use crate::reclaim::{Late, Panics, Pin, Reclaimer, Tally};
 use crate::slots::Slots;
 use crate::sync::{AtomicU32, Ordering};
 use crate::table::Table;
@@ -55,6 +55,7 @@ pub(crate) struct Tandem<Id, Node, Info, Stream> {
     /// 1 once the registry went, and with it every guard.
     abandoned: AtomicU32,
     custody: Custody,
+    late: Late,
     reclaimer: Reclaimer,
 }
 
@@ -87,6 +88,7 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
             policy,
             abandoned: AtomicU32::new(0),
             custody: Custody::new(),
+            late: Late::new(),
             reclaimer: Reclaimer::new(),
         }
     }
@@ -102,11 +104,21 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
 
     /// A writer's share of disposing of what is ripe. Users' `Drop` runs: no pin, no half-done state.
     pub(crate) fn tidy(&self) {
-        self.reclaimer.tidy(&self.slots);
+        self.reclaimer.tidy(&self.slots).resume();
+        self.late.take().resume();
+    }
+
+    /// The same for a call that would lose its arguments or its outcome to a panic: that is left to
+    /// the next call of the other kind.
+    pub(crate) fn tidy_with_care(&self) {
+        self.late.keep(self.reclaimer.tidy(&self.slots));
     }
 
     pub(crate) fn flush(&self) -> Tally {
-        self.reclaimer.flush(&self.slots)
+        let (tally, panics) = self.reclaimer.flush(&self.slots);
+        panics.resume();
+        self.late.take().resume();
+        tally
     }
 
     pub(crate) fn retired(&self) -> usize {

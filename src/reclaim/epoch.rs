@@ -261,14 +261,14 @@ impl Reclaimer {
     }
 
     /// Disposes of some of what is ripe: a writer's share of the work.
-    pub(crate) fn tidy<S: Slab>(&self, slab: &S) {
+    pub(crate) fn tidy<S: Slab>(&self, slab: &S) -> Panics {
         let mut panics = Panics::default();
         self.dispose_ripe(slab, STEADY, &mut panics);
-        panics.resume();
+        panics
     }
 
     /// Disposes of all that was retired by calls that had returned, unless a guard is in the way.
-    pub(crate) fn flush<S: Slab>(&self, slab: &S) -> Tally {
+    pub(crate) fn flush<S: Slab>(&self, slab: &S) -> (Tally, Panics) {
         let mut untaken = {
             let pin = self.pin();
             for local in self.locals_seen() {
@@ -297,8 +297,7 @@ impl Reclaimer {
                 }
             }
         }
-        panics.resume();
-        Tally { disposed, left: self.outstanding() }
+        (Tally { disposed, left: self.outstanding() }, panics)
     }
 
     /// The batches that nobody has taken yet, with their serials.
@@ -394,7 +393,13 @@ impl Pin<'_> {
 
     /// Leaves the epoch and enters the present one, if no other pin of this thread is held.
     pub(crate) fn repin(&mut self) {
-        self.guard.repin();
+        // An epoch ends two advances after the last retirement in it. Each round moves this thread up
+        // to the present epoch and the epoch on, so that what was retired before stays no longer on
+        // account of this pin.
+        for _ in 0..3 {
+            self.guard.repin();
+            self.guard.flush();
+        }
     }
 
     /// Retires a slot. Its link is the slab's to name and this pile's to use from now on.

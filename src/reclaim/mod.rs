@@ -16,7 +16,7 @@ mod quarantine;
 
 #[cfg(not(loom))]
 pub(crate) use epoch::{Pin, Reclaimer};
-pub(crate) use panics::{Panics, attempt};
+pub(crate) use panics::{Late, Panics, attempt};
 #[cfg(loom)]
 pub(crate) use quarantine::{Pin, Reclaimer};
 

@@ -2,6 +2,10 @@
 
 use core::any::Any;
 use std::panic::{self, AssertUnwindSafe};
+use std::ptr::{self, NonNull};
+
+// Not modelled by loom and without steps: set by a panic of a user's `Drop` alone.
+use core::sync::atomic::{AtomicPtr, Ordering};
 
 /// A caught panic, to be resumed with [`Panics::resume`] or `resume_unwind`.
 pub(crate) type Payload = Box<dyn Any + Send>;
@@ -54,5 +58,47 @@ impl Panics {
                 panic::resume_unwind(payload);
             }
         }
+    }
+}
+
+/// A panic that was met by a call with something to lose, kept for the next call without.
+#[derive(Debug)]
+pub(crate) struct Late(AtomicPtr<Payload>);
+
+impl Late {
+    pub(crate) fn new() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    /// Keeps it; an earlier one that nobody has met yet goes.
+    pub(crate) fn keep(&self, panics: Panics) {
+        if let Some(payload) = panics.0 {
+            // AcqRel: hands the payload on, and takes over the one before.
+            let earlier = self.0.swap(Box::into_raw(Box::new(payload)), Ordering::AcqRel);
+            let mut panics = Panics::default();
+            panics.run(|| drop(Self::own(earlier)));
+            core::mem::forget(panics);
+        }
+    }
+
+    /// Takes it out, to be continued.
+    pub(crate) fn take(&self) -> Panics {
+        // Relaxed: empty but for the rarest cases. Acquire: pairs with the Release in `keep`.
+        if self.0.load(Ordering::Relaxed).is_null() {
+            return Panics::default();
+        }
+        let payload = Self::own(self.0.swap(ptr::null_mut(), Ordering::Acquire));
+        Panics(payload.map(|payload| *payload))
+    }
+
+    fn own(payload: *mut Payload) -> Option<Box<Payload>> {
+        // SAFETY: from `Box::into_raw` in `keep`, taken out of the word by the caller's exchange.
+        NonNull::new(payload).map(|payload| unsafe { Box::from_raw(payload.as_ptr()) })
+    }
+}
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        core::mem::forget(self.take());
     }
 }

@@ -143,16 +143,15 @@ impl Reclaimer {
         disposed
     }
 
-    pub(crate) fn tidy<S: Slab>(&self, slab: &S) {
-        self.flush(slab);
+    pub(crate) fn tidy<S: Slab>(&self, slab: &S) -> Panics {
+        self.flush(slab).1
     }
 
-    pub(crate) fn flush<S: Slab>(&self, slab: &S) -> Tally {
+    pub(crate) fn flush<S: Slab>(&self, slab: &S) -> (Tally, Panics) {
         let mut panics = Panics::default();
         let items = self.ripe();
         let disposed = self.dispose(slab, items, &mut panics);
-        panics.resume();
-        Tally { disposed, left: self.outstanding() }
+        (Tally { disposed, left: self.outstanding() }, panics)
     }
 
     /// See `epoch`.

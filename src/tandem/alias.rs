@@ -95,12 +95,18 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         // On the owner's list first, then the mark, then armed: whoever ends the owner after the mark
         // finds the alias on the list, and before it fails the mark.
         let pin = &call.pin;
-        let is_alias = |other| {
-            let word = self.slots.see(other, pin).word;
-            let on_its_way = (word.phase() as u8) < (Phase::RefusedId as u8);
-            word.is_alias() && (on_its_way || word.is_live())
+        let is_its_alias = |other| {
+            let Some(seen) = self.slots.find(other, pin) else {
+                return false;
+            };
+            match seen.facts() {
+                Some(Facts::Alias { owner: its, .. }) => its == owner,
+                Some(Facts::Client { .. }) => false,
+                // Being entered: perhaps for this owner. Dead, refused: for nobody.
+                None => seen.word.is_alias() && seen.word.phase() == Phase::Entering,
+            }
         };
-        let listed = self.slots.names(owner.slot).add(slot, is_alias, pin);
+        let listed = self.slots.names(owner.slot).add(slot, is_its_alias, pin);
         if listed && self.mark(owner, Word::is_named, Word::named, call) {
             self.slots.publish(&entered, Word::armed);
         } else {

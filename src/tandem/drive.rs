@@ -298,6 +298,10 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         if rival.word.is_alias() && self.owner_of(rival.slot, pin).is_none() {
             return false;
         }
+        if mine.word().is_alias() && !rival.word.is_alias() {
+            // An alias ends no client, whatever a user's `Eq` says now (C, I).
+            return false;
+        }
         let same = attempt(|| {
             rival.by_id && mine.id() == theirs.id() || rival.by_node && mine.node() == theirs.node()
         });
@@ -355,8 +359,9 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
 
     fn stop_alias(&self, alias: u32, owner: Address, call: &mut Call<'_>) {
         loop {
-            let seen = self.slots.see(alias, &call.pin);
-            let Some(Facts::Alias { owner: its, .. }) = seen.facts() else {
+            // `find`: a list may name a slot that has been given up since.
+            let facts = self.slots.find(alias, &call.pin).map(|seen| (seen, seen.facts()));
+            let Some((seen, Some(Facts::Alias { owner: its, .. }))) = facts else {
                 return;
             };
             if its != owner {

@@ -39,7 +39,10 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
     /// taking: `finish` came before.
     fn end_alias_of(&self, owner: Address, alias: u32, call: &Call<'_>) {
         loop {
-            let seen = self.slots.see(alias, &call.pin);
+            // `find`: a list may name a slot that has been given up since.
+            let Some(seen) = self.slots.find(alias, &call.pin) else {
+                return;
+            };
             let (Some(Facts::Alias { node, owner: its }), Phase::Live) =
                 (seen.facts(), seen.word.phase())
             else {

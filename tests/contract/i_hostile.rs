@@ -1,0 +1,224 @@
+//! I, hostile code and input: panics in a user's code, and keys chosen to collide. (Drops that panic
+//! are in `g_user_drops`, answers of `Hash` and `Eq` that make no sense in `i_unlawful`.)
+
+use std::{
+    hash::BuildHasher,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use tandem_registry::{NewClient, Registry};
+
+use super::{Plain, client};
+use crate::fixtures::{
+    hashers::{FewBits, Identity},
+    hooked::{self, Call, Hooked},
+    tracked::{Ledger, Tracked},
+};
+
+type Value = Tracked<u64>;
+type Panicky = Registry<Hooked, Hooked, Value, Value, FewBits>;
+
+fn hooked_client(
+    ledger: &'static Ledger,
+    id: u64,
+    node: u64,
+) -> NewClient<Hooked, Hooked, Value, Value> {
+    NewClient::new(Hooked::new(ledger, id), Hooked::new(ledger, node), Tracked::new(ledger, id))
+        .stream(Tracked::new(ledger, id))
+        .alias(Hooked::new(ledger, id + 500))
+}
+
+/// Runs `work` with the first, second, ... call of `Hash` or `Eq` panicking in it, each time on a
+/// fresh registry, and has it used and counted afterwards. Keys collide, so that `Eq` has work.
+fn panic_in_each_call(ledger: &'static Ledger, work: impl Fn(&Panicky)) {
+    let mut panics = [0, 0];
+    for nth in 1_usize.. {
+        assert!(nth < 1_000, "user code runs without end");
+        let registry: Panicky = Registry::builder().hasher(FewBits(1)).shards(1).build().unwrap();
+        for id in 0..8 {
+            registry.connect(hooked_client(ledger, id, id)).unwrap();
+        }
+        let mut calls = 0;
+        let hook = move |call| {
+            calls += 1;
+            assert!(calls != nth, "{call:?}");
+        };
+        let outcome =
+            catch_unwind(AssertUnwindSafe(|| hooked::with_hook(hook, || work(&registry))));
+        if let Err(panic) = &outcome {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            panics[usize::from(text == Some("Eq"))] += 1;
+        }
+        assert_usable(&registry, ledger);
+        drop(registry);
+        ledger.assert_balanced();
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    println!("{} panics in `Hash`, {} in `Eq`", panics[0], panics[1]);
+    assert!(panics.iter().all(|&count| count > 0), "both were to panic");
+}
+
+/// All clients that are there can be found and ended, and the names used anew.
+fn assert_usable(registry: &Panicky, ledger: &'static Ledger) {
+    let guard = registry.pin();
+    let mut clients = 0;
+    for found in guard.iter() {
+        clients += 1;
+        assert_eq!(guard.client(found.id()).map(|client| client.key()), Some(found.key()));
+        assert_eq!(
+            guard.client_by_node(found.node()).map(|client| client.key()),
+            Some(found.key())
+        );
+    }
+    drop(guard);
+    assert_eq!(registry.len(), clients);
+    for id in 0..16 {
+        let connected = registry.connect(hooked_client(ledger, id, id)).unwrap();
+        drop(connected.displaced);
+        assert!(registry.pin().route(&Hooked::new(ledger, id)).is_some());
+    }
+    for id in 0..16 {
+        assert!(registry.disconnect(&Hooked::new(ledger, id)).is_some());
+    }
+    for leftover in registry.close() {
+        assert!(leftover.stream().is_some_and(|stream| *stream.get() < 100));
+    }
+    assert!(registry.is_empty());
+    assert_eq!(registry.flush().left, 0);
+    ledger.assert_live(0);
+}
+
+#[test]
+fn i_a_panic_in_a_connect_to_fresh_names() {
+    static LEDGER: Ledger = Ledger::new();
+    panic_in_each_call(&LEDGER, |registry| {
+        let _ = registry.connect(hooked_client(&LEDGER, 20, 21));
+    });
+}
+
+#[test]
+fn i_a_panic_in_a_takeover() {
+    static LEDGER: Ledger = Ledger::new();
+    panic_in_each_call(&LEDGER, |registry| {
+        let _ = registry.connect(hooked_client(&LEDGER, 1, 2));
+    });
+}
+
+#[test]
+fn i_a_panic_in_a_disconnect() {
+    static LEDGER: Ledger = Ledger::new();
+    panic_in_each_call(&LEDGER, |registry| {
+        registry.disconnect(&Hooked::new(&LEDGER, 1));
+    });
+}
+
+#[test]
+fn i_a_panic_in_a_lookup() {
+    static LEDGER: Ledger = Ledger::new();
+    panic_in_each_call(&LEDGER, |registry| {
+        let guard = registry.pin();
+        let _ = guard.route(&Hooked::new(&LEDGER, 1));
+        let _ = guard.client(&Hooked::new(&LEDGER, 2));
+        guard.routes_batch(&[Hooked::new(&LEDGER, 3), Hooked::new(&LEDGER, 4)], |_, _| {});
+    });
+}
+
+#[test]
+fn i_a_panic_in_a_change_of_aliases() {
+    static LEDGER: Ledger = Ledger::new();
+    panic_in_each_call(&LEDGER, |registry| {
+        let key = registry.key(&Hooked::new(&LEDGER, 1)).unwrap();
+        let _ = registry.add_alias(key, Hooked::new(&LEDGER, 502));
+        registry.remove_alias(key, &Hooked::new(&LEDGER, 501));
+    });
+}
+
+/// A place taken by a connect that panics is given back.
+#[test]
+fn i_a_panic_costs_no_place() {
+    static LEDGER: Ledger = Ledger::new();
+    for nth in 1..40 {
+        let builder = Registry::builder().max_clients(3).hasher(FewBits(0)).shards(1);
+        let registry: Panicky = builder.build().unwrap();
+        registry.connect(hooked_client(&LEDGER, 1, 1)).unwrap();
+        let mut calls = 0;
+        let hook = move |_: Call| {
+            calls += 1;
+            assert_ne!(calls, nth);
+        };
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            hooked::with_hook(hook, || registry.connect(hooked_client(&LEDGER, 2, 2)).is_ok())
+        }));
+        // Whether the panic came before or after the commit.
+        let free = 3 - registry.len() as u64;
+        for n in 0..free {
+            assert!(registry.connect(hooked_client(&LEDGER, 10 + n, 10 + n)).is_ok());
+        }
+        assert!(registry.connect(hooked_client(&LEDGER, 20, 20)).is_err());
+    }
+    LEDGER.assert_balanced();
+}
+
+#[test]
+fn i_a_panic_in_a_closure_leaves_the_registry_usable() {
+    let registry = Plain::new();
+    for id in 0..10 {
+        registry.connect(client(id, id)).unwrap();
+    }
+    let calls: [fn(&Plain); 3] = [
+        |registry| registry.with_stream(&1, |_| panic!("in a closure")).unwrap_or(()),
+        |registry| registry.for_each_stream(|_, _| panic!("in a closure")),
+        |registry| registry.pin().routes_batch(&[1, 2], |_, _| panic!("in a closure")),
+    ];
+    for call in calls {
+        assert!(catch_unwind(AssertUnwindSafe(|| call(&registry))).is_err());
+        let connected = registry.connect(client(1, 1)).unwrap();
+        assert_eq!(connected.displaced.len(), 1);
+        drop(connected);
+        assert_eq!(registry.flush().left, 0, "the guard of the panicked call has ended");
+    }
+    assert_eq!(registry.len(), 10);
+}
+
+/// Chosen input against a predictable hasher: it gets slow, not wrong.
+#[test]
+fn i_colliding_keys_are_told_apart() {
+    fn run<S: BuildHasher>(hasher: S, clients: u64) {
+        let registry: Registry<u64, u64, u64, u64, S> =
+            Registry::builder().hasher(hasher).build().unwrap();
+        for n in 0..clients {
+            // High bits only, low bits only, or both.
+            let id = n << 40;
+            assert!(registry.connect(client(id, n)).unwrap().displaced.is_empty());
+        }
+        let guard = registry.pin();
+        for n in 0..clients {
+            assert_eq!(guard.client(&(n << 40)).map(|client| *client.node()), Some(n));
+            assert_eq!(guard.stream(&n).copied(), Some((n << 40) + 2000));
+            assert!(guard.stream(&(n + clients)).is_none());
+        }
+        drop(guard);
+        for n in (0..clients).rev() {
+            assert!(registry.disconnect(&(n << 40)).is_some());
+        }
+        assert!(registry.is_empty());
+    }
+    run(FewBits(0), 600);
+    run(FewBits(4), 2_000);
+    run(Identity, 2_000);
+}
+
+#[test]
+fn i_the_default_hasher_is_randomly_seeded() {
+    // Two hashers of the default kind do not agree, so no input can be chosen against both.
+    fn hash_of_one<Id, Node, Info, Stream, S: BuildHasher + Default>(
+        _: &Registry<Id, Node, Info, Stream, S>,
+    ) -> u64 {
+        S::default().hash_one(1_u64)
+    }
+    let registry = Plain::new();
+    let hashes: Vec<u64> = (0..4).map(|_| hash_of_one(&registry)).collect();
+    assert!(hashes.iter().any(|hash| hash != &hashes[0]), "{hashes:?}");
+}

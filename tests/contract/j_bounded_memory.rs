@@ -1,0 +1,363 @@
+//! J, bounded memory: at constant population, any churn of ever-new names uses constant memory.
+//! (What the allocator says to it is in `memory.rs`.)
+
+use std::{collections::HashSet, sync::mpsc, thread};
+
+use tandem_registry::{Builder, ClientKey, NewClient, Policy, Registry, Removed, Stats};
+
+use super::{Plain, client};
+use crate::fixtures::{
+    hashers::FewBits,
+    rng::Rng,
+    tracked::{Ledger, Tracked},
+};
+
+type Seedless = Registry<u64, u64, u64, u64, FewBits>;
+
+const POPULATION: usize = 2_000;
+/// Slots that garbage on its way to be reclaimed may hold beside the clients.
+const GARBAGE: usize = 1_024;
+/// How many fresh clients pass through: many times what is there at any time.
+const FRESH: usize = 50 * POPULATION;
+
+/// Slots are never many more than the most clients that there were at once, and garbage is never
+/// much.
+#[track_caller]
+fn assert_bounded(end: Stats, clients: usize) {
+    assert!(end.slots <= clients + GARBAGE, "slots pile up: {end:?}");
+    assert!(end.retired <= GARBAGE, "garbage piles up: {end:?}");
+}
+
+/// The same for a handful of clients: the memory is what the garbage takes.
+#[track_caller]
+fn assert_small(end: Stats, clients: usize) {
+    assert_bounded(end, clients);
+    assert!(end.bytes <= 512 * GARBAGE, "memory grows: {end:?}");
+}
+
+/// Replaces clients by fresh ones, one by one, and compares what is held after a warm-up and at
+/// the end.
+///
+/// The hasher has no random seed: an index that meets an unlucky one may double once more, late.
+fn churn(
+    builder: Builder<u64, u64, u64, u64>,
+    how: &str,
+    mut replace: impl FnMut(&Seedless, u64, ClientKey) -> ClientKey,
+) {
+    let registry = &builder.hasher(FewBits(64)).build().unwrap();
+    let mut rng = Rng::new(1);
+    let mut live: Vec<ClientKey> =
+        (0..POPULATION as u64).map(|id| registry.connect(client(id, id)).unwrap().key).collect();
+    let mut fresh = POPULATION as u64;
+    let mut run = |clients: usize| -> Stats {
+        for _ in 0..clients {
+            let leaving = rng.below(POPULATION as u64) as usize;
+            live[leaving] = replace(registry, fresh, live[leaving]);
+            fresh += 1;
+        }
+        registry.stats()
+    };
+    let warm = run(FRESH / 5);
+    let half = run(FRESH * 2 / 5);
+    let end = run(FRESH * 2 / 5);
+    for (when, stats) in [("warm", warm), ("half", half), ("end", end)] {
+        println!(
+            "{how}, {when}: {} clients, {} slots, {} bytes, {} retired",
+            stats.clients, stats.slots, stats.bytes, stats.retired
+        );
+    }
+    assert_eq!(end.clients, POPULATION);
+    // A client takes a slot, and so does each of its aliases.
+    assert_bounded(end, 3 * POPULATION);
+    assert_eq!((half.bytes, end.bytes), (warm.bytes, warm.bytes), "memory grows");
+}
+
+#[test]
+fn j_churn_of_fresh_names_uses_constant_memory() {
+    churn(Plain::builder(), "disconnect and connect", |registry, fresh, leaving| {
+        assert!(registry.disconnect_key(leaving).is_some());
+        registry.connect(client(fresh, fresh)).unwrap().key
+    });
+}
+
+#[test]
+fn j_churn_with_a_random_hasher_uses_bounded_memory() {
+    let registry = Plain::new();
+    let population = POPULATION as u64;
+    let run = |ids: std::ops::Range<u64>| {
+        for id in ids {
+            registry.connect(client(id, id)).unwrap();
+            if let Some(oldest) = id.checked_sub(population) {
+                assert!(registry.disconnect(&oldest).is_some());
+            }
+        }
+        registry.stats()
+    };
+    let fresh = FRESH as u64;
+    let warm = run(0..fresh / 5);
+    let end = run(fresh / 5..5 * fresh);
+    println!("{warm:?}, {end:?}");
+    assert_bounded(end, POPULATION + 1);
+    assert!(end.bytes <= 2 * warm.bytes, "memory grows");
+}
+
+#[test]
+fn j_churn_in_a_registry_with_a_limit_and_one_shard() {
+    let builder = Registry::builder().max_clients(POPULATION).shards(1);
+    churn(builder, "with a limit", |registry, fresh, leaving| {
+        assert!(registry.disconnect_key(leaving).is_some());
+        registry.connect(client(fresh, fresh)).unwrap().key
+    });
+}
+
+#[test]
+fn j_churn_of_fresh_names_by_takeover() {
+    churn(Plain::builder(), "takeover", |registry, fresh, leaving| {
+        let (id, node) = {
+            let guard = registry.pin();
+            let leaving = guard.get(leaving).expect("it is connected");
+            (*leaving.id(), *leaving.node())
+        };
+        // The same client under a fresh node id, or a fresh client under the same node id.
+        let new = if fresh % 2 == 0 { client(id, fresh) } else { client(fresh, node) };
+        let connected = registry.connect(new).unwrap();
+        assert_eq!(connected.displaced.len(), 1);
+        connected.key
+    });
+}
+
+#[test]
+fn j_churn_of_fresh_aliases() {
+    churn(Plain::builder(), "aliases", |registry, fresh, leaving| {
+        // Some go by themselves, some with their client.
+        assert!(registry.disconnect_key(leaving).is_some());
+        let new = client(fresh, fresh).alias(fresh + (1 << 40));
+        let key = registry.connect(new).unwrap().key;
+        registry.add_alias(key, fresh + (2 << 40)).unwrap();
+        assert!(registry.remove_alias(key, &(fresh + (2 << 40))));
+        key
+    });
+}
+
+#[test]
+fn j_churn_of_streams_and_infos() {
+    let registry = Plain::new();
+    let key = registry.connect(client(1, 1)).unwrap().key;
+    let attach = |times: u64| {
+        for n in 0..times {
+            let stream_key = registry.attach_stream(key, n).unwrap();
+            registry.update_info(key, n).unwrap();
+            if n % 2 == 0 {
+                assert!(registry.detach_stream(stream_key).is_some());
+            }
+        }
+        registry.stats()
+    };
+    let end = attach(100_000);
+    println!("{end:?}");
+    assert_small(end, 1);
+}
+
+/// The first 20 doublings and halvings of a breathing population may allocate; later ones not.
+#[test]
+fn j_a_breathing_population_uses_constant_memory() {
+    let registry: Seedless = Plain::builder().hasher(FewBits(64)).build().unwrap();
+    let mut fresh = 0;
+    let mut breathe = |times: usize| {
+        for _ in 0..times {
+            let first = fresh;
+            for _ in 0..POPULATION {
+                registry.connect(client(fresh, fresh)).unwrap();
+                fresh += 1;
+            }
+            for id in first..fresh {
+                assert!(registry.disconnect(&id).is_some());
+            }
+        }
+        registry.stats()
+    };
+    let warm = breathe(20);
+    let end = breathe(40);
+    println!("{warm:?}, {end:?}");
+    assert_bounded(end, POPULATION);
+    assert_eq!(end.bytes, warm.bytes, "memory grows");
+}
+
+#[test]
+fn j_refused_connects_use_no_memory() {
+    for policy in [Policy::Takeover, Policy::Reject] {
+        let builder = Registry::builder().max_clients(10).on_conflict(policy);
+        let registry: Plain = builder.build().unwrap();
+        for id in 0..10 {
+            registry.connect(client(id, id)).unwrap();
+        }
+        let refuse = |times: u64| {
+            for n in 0..times {
+                let fresh = 1_000 + n;
+                // Full; or under `Reject`, now and then, a name that is taken.
+                let id = if policy == Policy::Reject && n % 2 == 0 { 1 } else { fresh };
+                assert!(registry.connect(client(id, fresh).alias(n)).is_err());
+            }
+            registry.stats()
+        };
+        assert_small(refuse(50_000), 10);
+    }
+}
+
+#[test]
+fn j_aliases_that_change_hands_or_are_refused_use_no_memory() {
+    let registry = Plain::new();
+    let owners = [1, 2].map(|id| registry.connect(client(id, id)).unwrap().key);
+    let change = |times: u64| {
+        for n in 0..times {
+            let owner = owners[n as usize % 2];
+            registry.add_alias(owner, 99).expect("the newer owner takes it");
+            registry.add_alias(owner, 99).expect("it is its own");
+            assert!(registry.add_alias(owner, 1).is_err(), "it is a node id");
+        }
+        registry.stats()
+    };
+    assert_small(change(50_000), 3);
+}
+
+#[test]
+fn j_shrink_returns_what_a_peak_left_and_keeps_every_key_true() {
+    const PEAK: u64 = 100_000;
+    let mut registry: Registry<u64, u64, u64, u64> = Registry::new();
+    let small = {
+        for id in 0..100 {
+            registry.connect(client(id, id)).unwrap();
+        }
+        registry.stats().bytes
+    };
+    let keys: Vec<ClientKey> = (0..PEAK)
+        .map(|id| registry.connect(client(id, id).alias(id + PEAK)).unwrap().key)
+        .collect();
+    let peak = registry.stats().bytes;
+    let survives = |id: u64| id < 100;
+    for (id, &key) in (0..).zip(&keys) {
+        if !survives(id) {
+            assert!(registry.disconnect_key(key).is_some());
+        }
+    }
+    registry.shrink_to_fit();
+    let shrunk = registry.stats().bytes;
+    println!(
+        "bytes: {small} with 100 clients, {peak} with {PEAK}, {shrunk} after shrinking to 100"
+    );
+    assert!(shrunk < peak / 4, "{peak} bytes became {shrunk}");
+
+    assert_eq!(registry.len(), 100);
+    let guard = registry.pin();
+    for (id, &key) in (0..).zip(&keys) {
+        let found = guard.get(key);
+        assert_eq!(found.is_some(), survives(id), "key of client {id}");
+        assert_eq!(guard.client(&id).is_some(), survives(id));
+        assert_eq!(guard.stream(&id).copied(), survives(id).then_some(id + 2000));
+        assert_eq!(guard.stream(&(id + PEAK)).copied(), survives(id).then_some(id + 2000));
+    }
+    drop(guard);
+
+    // Fresh clients get keys that no old one is equal to, and old keys touch none of them.
+    let old: HashSet<ClientKey> = keys.iter().copied().collect();
+    for id in PEAK..2 * PEAK {
+        let key = registry.connect(client(id, id + PEAK)).unwrap().key;
+        assert!(!old.contains(&key), "a key was given out again");
+    }
+    for (id, &key) in (0..).zip(&keys) {
+        assert_eq!(registry.disconnect_key(key).is_some(), survives(id));
+    }
+    assert_eq!(registry.len(), PEAK as usize);
+}
+
+/// Whoever outlives a peak need not have come before it: the survivors are from all over.
+#[test]
+#[ignore = "slots do not move: a segment stays while one client in it does"]
+fn j_shrink_returns_what_a_peak_left_whoever_survives_it() {
+    const PEAK: u64 = 100_000;
+    let mut registry = Plain::new();
+    let keys: Vec<ClientKey> =
+        (0..PEAK).map(|id| registry.connect(client(id, id)).unwrap().key).collect();
+    let peak = registry.stats().bytes;
+    let survives = |id: u64| id % 1_000 == 999;
+    for (id, &key) in (0..).zip(&keys).filter(|&(id, _)| !survives(id)) {
+        assert!(registry.disconnect_key(key).is_some(), "client {id}");
+    }
+    registry.shrink_to_fit();
+    let shrunk = registry.stats().bytes;
+    println!("bytes: {peak} with {PEAK} clients, {shrunk} with 100 survivors from all over");
+    let guard = registry.pin();
+    for (id, &key) in (0..).zip(&keys) {
+        assert_eq!(guard.get(key).is_some(), survives(id), "key of client {id}");
+    }
+    assert!(shrunk < peak / 4, "{peak} bytes became {shrunk}");
+}
+
+/// Aliases have come and gone before: what their owners remember of them must not outlive them.
+#[test]
+fn j_shrink_forgets_aliases_that_have_gone() {
+    let mut registry = Plain::new();
+    let key = registry.connect(client(1, 1)).unwrap().key;
+    for name in 1_000..2_000 {
+        registry.add_alias(key, name).unwrap();
+    }
+    for name in 1_000..2_000_u64 {
+        assert!(registry.remove_alias(key, &name));
+    }
+    registry.shrink_to_fit();
+    registry.add_alias(key, 11).unwrap();
+    assert_eq!(registry.key_by_node(&11), Some(key));
+    assert!(registry.disconnect(&1).is_some());
+    assert_eq!(registry.key_by_node(&11), None);
+    assert_eq!(registry.flush().left, 0);
+}
+
+/// Shrinking has the registry to itself, but not what was handed out: that is dropped elsewhere at the
+/// same time.
+#[test]
+fn j_shrink_while_what_was_removed_is_dropped_elsewhere() {
+    static LEDGER: Ledger = Ledger::new();
+    type Counted = Registry<u64, u64, Tracked<u64>, Tracked<u64>>;
+    let mut registry = Counted::new();
+    let (to_dropper, removed) = mpsc::channel::<Vec<Removed<_, _, _, _>>>();
+    thread::scope(|scope| {
+        scope.spawn(|| removed.into_iter().flatten().for_each(drop));
+        for _ in 0..50 {
+            for id in 0..500 {
+                let value = || Tracked::new(&LEDGER, id);
+                registry.connect(NewClient::new(id, id, value()).stream(value())).unwrap();
+            }
+            let ended = (5..500).rev().filter_map(|id| registry.disconnect(&id)).collect();
+            to_dropper.send(ended).unwrap();
+            registry.shrink_to_fit();
+            for id in 0..5 {
+                assert_eq!(registry.with_stream(&id, |stream| *stream.get()), Some(id));
+            }
+        }
+        drop(to_dropper);
+    });
+    registry.flush();
+    LEDGER.assert_live(2 * 5);
+    drop(registry);
+    LEDGER.assert_balanced();
+}
+
+#[test]
+fn j_shrink_of_an_emptied_registry_gives_no_key_out_again() {
+    let mut registry: Registry<u64, u64, (), String> = Registry::new();
+    let mut seen = HashSet::new();
+    let mut shrunk = Vec::new();
+    for round in 0..6 {
+        for id in 0..5_000 {
+            let new = NewClient::new(id, id, ()).stream(format!("{round} {id}"));
+            assert!(seen.insert(registry.connect(new).unwrap().key), "a key was given out again");
+        }
+        for id in 0..5_000_u64 {
+            assert!(registry.disconnect(&id).is_some());
+        }
+        registry.shrink_to_fit();
+        shrunk.push(registry.stats().bytes);
+    }
+    println!("bytes after each shrinking: {shrunk:?}");
+    assert!(shrunk.last() <= shrunk.first(), "shrinking leaves more and more behind");
+}
