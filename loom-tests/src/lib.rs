@@ -105,7 +105,6 @@ impl Ledger {
 }
 
 /// A builder with one shard, and room so that nothing grows.
-#[must_use]
 pub fn small() -> SmallBuilder {
     Registry::builder().shards(1).capacity(8).hasher(Fixed)
 }
