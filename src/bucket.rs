@@ -18,9 +18,11 @@
 //! Before a chain moves, its places and its block are frozen: nothing changes any more, and each helper
 //! computes the same two chains from it.
 
-use core::ptr::{self, NonNull};
+use core::ptr;
 
-use crate::reclaim::{Header, Pin};
+use crate::block::Block;
+use crate::entry::Entry;
+use crate::reclaim::Pin;
 use crate::segments::Blank;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, fence};
 
@@ -29,127 +31,6 @@ use crate::sync::{AtomicPtr, AtomicU64, Ordering, fence};
 pub(crate) const PLACES: usize = 6;
 #[cfg(loom)]
 pub(crate) const PLACES: usize = 3;
-
-/// Bits of hash in an entry. They choose the line, too, from the top down.
-pub(crate) const TAG_BITS: u32 = 29;
-
-/// A packed entry, or what is in a place without one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Entry(u64);
-
-impl Entry {
-    const FROZEN: u64 = 1;
-    const READY: u64 = 1 << 1;
-    const OCCUPIED: u64 = 1 << 2;
-    const TAG_SHIFT: u32 = 3;
-
-    /// A place of a line that its parent has not been split into yet.
-    const UNMADE: Self = Self(0);
-    pub(crate) const EMPTY: Self = Self(Self::READY);
-
-    pub(crate) const fn new(tag: u32, slot: u32) -> Self {
-        let tag = (tag as u64) << Self::TAG_SHIFT;
-        Self(((slot as u64) << 32) | tag | Self::OCCUPIED | Self::READY)
-    }
-
-    /// Whether it is occupied, with the tag of `probe`: the low half, but for the frozen mark, is the
-    /// same.
-    #[inline(always)]
-    const fn has_tag(self, probe: Self) -> bool {
-        (self.0 as u32) | 1 == (probe.0 as u32) | 1
-    }
-
-    const fn is_occupied(self) -> bool {
-        self.0 & Self::OCCUPIED != 0
-    }
-
-    const fn is_frozen(self) -> bool {
-        self.0 & Self::FROZEN != 0
-    }
-
-    const fn thawed(self) -> Self {
-        Self(self.0 & !Self::FROZEN)
-    }
-
-    pub(crate) const fn tag(self) -> u32 {
-        (self.0 as u32) >> Self::TAG_SHIFT
-    }
-
-    #[inline(always)]
-    pub(crate) const fn slot(self) -> u32 {
-        (self.0 >> 32) as u32
-    }
-}
-
-/// The entries of a chain that its line has no place for. Immutable.
-#[derive(Debug)]
-#[repr(C)]
-pub(crate) struct Block {
-    header: Header,
-    frozen: bool,
-    entries: Vec<Entry>,
-}
-
-/// The two blocks that are no allocations.
-struct Sentinels([Block; 2]);
-
-// SAFETY: nobody writes to a sentinel: it is never retired, so the link in its header stays null.
-unsafe impl Sync for Sentinels {}
-
-static SENTINELS: Sentinels = Sentinels([Block::sentinel(false), Block::sentinel(true)]);
-
-impl Block {
-    const fn sentinel(frozen: bool) -> Self {
-        Self { header: Header::new(Self::dispose), frozen, entries: Vec::new() }
-    }
-
-    /// In a chain without overflow. Null is a chain that is not made yet.
-    fn none() -> *mut Self {
-        ptr::from_ref(&SENTINELS.0[0]).cast_mut()
-    }
-
-    /// In a chain that was frozen without overflow.
-    fn frozen_none() -> *mut Self {
-        ptr::from_ref(&SENTINELS.0[1]).cast_mut()
-    }
-
-    fn boxed(frozen: bool, entries: Vec<Entry>) -> *mut Self {
-        if entries.is_empty() {
-            return if frozen { Self::frozen_none() } else { Self::none() };
-        }
-        Box::into_raw(Box::new(Self { header: Header::new(Self::dispose), frozen, entries }))
-    }
-
-    fn is_sentinel(block: *mut Self) -> bool {
-        block.is_null() || ptr::eq(block, Self::none()) || ptr::eq(block, Self::frozen_none())
-    }
-
-    unsafe fn dispose(header: NonNull<Header>) {
-        // SAFETY: the header is the first field (`repr(C)`) of a block from `boxed`, disposed of once.
-        drop(unsafe { Box::from_raw(header.cast::<Self>().as_ptr()) });
-    }
-
-    /// Frees a block that was never visible, or is not any more.
-    ///
-    /// # Safety
-    ///
-    /// Nobody else can reach it.
-    unsafe fn free(block: *mut Self) {
-        if !Self::is_sentinel(block) {
-            // SAFETY: made by `boxed`, ours by the caller's promise.
-            drop(unsafe { Box::from_raw(block) });
-        }
-    }
-
-    /// Retires a block that an exchange has just taken out of its line.
-    fn retire(block: *mut Self, pin: &Pin<'_>) {
-        if !Self::is_sentinel(block) {
-            // SAFETY: unlinked by the caller's exchange, which only one thread can win; the header is
-            // its first field.
-            unsafe { pin.retire(NonNull::new_unchecked(block).cast()) };
-        }
-    }
-}
 
 /// What a put or a removal met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,29 +85,41 @@ pub(crate) struct Matches<'p> {
     line: &'p Line,
     probe: Entry,
     mask: u32,
+    /// The slots of the matching places, all in one: that of the only one, if there is one.
+    slot: u32,
     overflow: *mut Block,
 }
 
+/// How many entries of a chain match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Count {
+    None,
+    One(u32),
+    More,
+}
+
 impl<'p> Matches<'p> {
-    /// Whether there is nothing to look at beyond the line.
+    /// How many entries match, the block's included.
     #[inline(always)]
-    pub(crate) fn within_line(&self) -> bool {
-        ptr::eq(self.overflow, Block::none())
+    pub(crate) fn count(&self) -> Count {
+        let in_line = match self.mask {
+            0 => Count::None,
+            mask if mask.is_power_of_two() => Count::One(self.slot),
+            _ => Count::More,
+        };
+        if ptr::eq(self.overflow, Block::none()) { in_line } else { self.count_block(in_line) }
     }
 
-    /// Whether no place of the line matched.
-    #[inline(always)]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.mask == 0
-    }
-
-    /// The slot, if one place of the line matched and still does.
-    #[inline(always)]
-    pub(crate) fn only(&self) -> Option<u32> {
-        if !self.mask.is_power_of_two() {
-            return None;
+    fn count_block(&self, mut count: Count) -> Count {
+        for entry in self.line.block(self.overflow) {
+            if entry.has_tag(self.probe) {
+                count = match count {
+                    Count::None => Count::One(entry.slot()),
+                    _ => return Count::More,
+                };
+            }
         }
-        self.slot_at(self.mask.trailing_zeros() as usize)
+        count
     }
 
     /// Reads a place that matched once more. What is there now counts as well as what was there then:
@@ -303,14 +196,18 @@ impl Line {
     /// All matches, each place read once, the block last.
     #[inline(always)]
     pub(crate) fn matches<'p>(&'p self, probe: Entry, _pin: &'p Pin<'_>) -> Matches<'p> {
-        let mut mask = 0;
+        let (mut mask, mut slot) = (0, 0);
         for (at, place) in self.places.iter().enumerate() {
             // Acquire: pairs with the Release in `put`; the record was filled before.
-            mask |= u32::from(Entry(place.load(Ordering::Acquire)).has_tag(probe)) << at;
+            let entry = Entry(place.load(Ordering::Acquire));
+            let matches = u32::from(entry.has_tag(probe));
+            mask |= matches << at;
+            // Without a branch, which would be hard to predict.
+            slot |= entry.slot() & matches.wrapping_neg();
         }
         // Acquire: pairs with the Release that installed the block.
         let overflow = self.overflow.load(Ordering::Acquire);
-        Matches { line: self, probe, mask, overflow }
+        Matches { line: self, probe, mask, slot, overflow }
     }
 
     /// The entries of a block that was read from this line under a pin that the result outlives not.

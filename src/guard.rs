@@ -6,11 +6,11 @@ use core::hash::{BuildHasher, Hash};
 use ahash::RandomState;
 use equivalent::Equivalent;
 
+use crate::found::{ClientRef, Route};
 use crate::iter::Iter;
 use crate::key::{ClientKey, StreamKey};
 use crate::reclaim::Pin;
 use crate::registry::Registry;
-use crate::slots::Live;
 use crate::swing::Current;
 use crate::table;
 
@@ -312,121 +312,5 @@ where
 impl<Id, Node, Info, Stream, S> fmt::Debug for Guard<'_, Id, Node, Info, Stream, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Guard").finish_non_exhaustive()
-    }
-}
-
-/// Where messages for a node go.
-pub struct Route<'g, Stream> {
-    stream: &'g Stream,
-    key: StreamKey,
-}
-
-impl<'g, Stream> Route<'g, Stream> {
-    /// The stream.
-    #[must_use]
-    pub fn stream(&self) -> &'g Stream {
-        self.stream
-    }
-
-    /// Names the client, for what is to be done to exactly this incarnation.
-    #[must_use]
-    pub fn key(&self) -> ClientKey {
-        self.key.client
-    }
-
-    /// Names the stream, to be detached should sending fail.
-    #[must_use]
-    pub fn stream_key(&self) -> StreamKey {
-        self.key
-    }
-}
-
-impl<Stream> Clone for Route<'_, Stream> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<Stream> Copy for Route<'_, Stream> {}
-
-impl<Stream> fmt::Debug for Route<'_, Stream> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Route").field("stream_key", &self.key).finish_non_exhaustive()
-    }
-}
-
-/// A client that was live when it was found, with the info and the stream that it had then.
-pub struct ClientRef<'g, Id, Node, Info, Stream> {
-    live: Live<'g, Id, Node, Info, Stream>,
-    info: &'g Info,
-    stream: Option<(&'g Stream, u64)>,
-    registry: u32,
-}
-
-impl<'g, Id, Node, Info, Stream> ClientRef<'g, Id, Node, Info, Stream> {
-    /// `None`: the client ended before its info or stream was read.
-    #[inline]
-    pub(crate) fn new(live: Live<'g, Id, Node, Info, Stream>, registry: u32) -> Option<Self> {
-        let info = live.info()?;
-        let stream = match live.stream() {
-            Current::Swung(stream) => Some(stream),
-            Current::First | Current::Nothing => None,
-            Current::Closed => return None,
-        };
-        Some(Self { live, info, stream, registry })
-    }
-
-    /// Names this incarnation.
-    #[must_use]
-    pub fn key(&self) -> ClientKey {
-        let address = self.live.address();
-        ClientKey { generation: address.generation, slot: address.slot, registry: self.registry }
-    }
-
-    /// Its client id.
-    #[must_use]
-    pub fn id(&self) -> &'g Id {
-        self.live.id()
-    }
-
-    /// Its node id.
-    #[must_use]
-    pub fn node(&self) -> &'g Node {
-        self.live.node()
-    }
-
-    /// Its info.
-    #[must_use]
-    pub fn info(&self) -> &'g Info {
-        self.info
-    }
-
-    /// Its stream, if it has one.
-    #[must_use]
-    pub fn stream(&self) -> Option<&'g Stream> {
-        self.stream.map(|(stream, _)| stream)
-    }
-
-    /// Names its stream.
-    #[must_use]
-    pub fn stream_key(&self) -> Option<StreamKey> {
-        self.stream.map(|(_, sequence)| StreamKey { client: self.key(), sequence })
-    }
-}
-
-impl<Id, Node, Info, Stream> Clone for ClientRef<'_, Id, Node, Info, Stream> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<Id, Node, Info, Stream> Copy for ClientRef<'_, Id, Node, Info, Stream> {}
-
-impl<Id, Node, Info, Stream> fmt::Debug for ClientRef<'_, Id, Node, Info, Stream> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientRef")
-            .field("key", &self.key())
-            .field("stream_key", &self.stream_key())
-            .finish_non_exhaustive()
     }
 }

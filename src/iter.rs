@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use crate::guard::ClientRef;
+use crate::found::ClientRef;
 use crate::reclaim::Pin;
 use crate::tandem::Tandem;
 

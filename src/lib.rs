@@ -103,11 +103,14 @@
 
 #![cfg_attr(loom, allow(dead_code))]
 
+mod block;
 mod bucket;
 mod builder;
 mod client;
 mod custody;
+mod entry;
 mod error;
+mod found;
 mod grow;
 mod guard;
 mod iter;
@@ -147,7 +150,8 @@ pub use error::{
     AliasError, AliasErrorKind, AttachError, BuildError, BuildErrorKind, ConnectError,
     ConnectErrorKind, UpdateError,
 };
-pub use guard::{ClientRef, Guard, Route};
+pub use found::{ClientRef, Route};
+pub use guard::Guard;
 pub use iter::Iter;
 pub use key::{ClientKey, StreamKey};
 pub use policy::Policy;

@@ -8,7 +8,8 @@ use core::ptr::NonNull;
 
 use crossbeam_utils::CachePadded;
 
-use crate::bucket::{Control, Entry, Line, Matches, Outcome, TAG_BITS};
+use crate::bucket::{Control, Line, Matches, Outcome};
+use crate::entry::{Entry, TAG_BITS};
 use crate::grow::Array;
 use crate::reclaim::Pin;
 use crate::sync::{AtomicPtr, Ordering};

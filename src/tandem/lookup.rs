@@ -8,6 +8,7 @@
 //! meanwhile; else the scan is repeated, which means that a takeover or a split got on (F).
 
 use super::Tandem;
+use crate::bucket::Count;
 use crate::reclaim::Pin;
 use crate::slots::{Address, Live};
 use crate::state::Phase;
@@ -45,18 +46,17 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         pin: &'p Pin<'_>,
     ) -> Option<Live<'p, Id, Node, Info, Stream>> {
         let (stamp, matches) = table.matches(hash, pin);
-        if matches.within_line() {
-            if matches.is_empty() {
-                if stamp.holds() {
-                    return None;
+        match matches.count() {
+            Count::None if stamp.holds() => return None,
+            Count::One(slot) => {
+                if let Some(live) = self.slots.see(slot, pin).live()
+                    && !live.word().is_alias()
+                    && bears_name(&live)
+                {
+                    return Some(live);
                 }
-            } else if let Some(slot) = matches.only()
-                && let Some(live) = self.slots.see(slot, pin).live()
-                && !live.word().is_alias()
-                && bears_name(&live)
-            {
-                return Some(live);
             }
+            _ => {}
         }
         self.find_slowly(table, hash, bears_name, pin)
     }
@@ -135,7 +135,7 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
     #[inline]
     pub(crate) fn prefetch_records(&self, hash: Hash, pin: &Pin<'_>) {
         let (_, matches) = self.nodes.matches(hash, pin);
-        if let Some(slot) = matches.only() {
+        if let Count::One(slot) = matches.count() {
             self.slots.prefetch(slot);
         }
     }
