@@ -21,7 +21,7 @@ where
     ///
     /// # Consistency
     ///
-    /// One atomic step. It comes before the end of the client, whose [`Removed`] then shows the new
+    /// One atomic step. It comes before the end of the client, whose [`Removed`](crate::Removed) then shows the new
     /// stream, or fails. Lock-free.
     ///
     /// # Complexity

@@ -15,7 +15,7 @@ where
 {
     /// The key of the client with that client id. `None`: there is none.
     ///
-    /// Consistency and complexity are those of [`Guard::client`].
+    /// Consistency and complexity are those of [`Guard::client`](crate::Guard::client).
     ///
     /// ```
     /// # use tandem_registry::{NewClient, Registry};
@@ -36,7 +36,7 @@ where
 
     /// The key of the client with that node id or alias. `None`: there is none.
     ///
-    /// Consistency and complexity are those of [`Guard::route`].
+    /// Consistency and complexity are those of [`Guard::route`](crate::Guard::route).
     ///
     /// ```
     /// # use tandem_registry::{NewClient, Registry};
@@ -67,7 +67,7 @@ where
     /// Calls `f` with the stream of that node id or alias, under a pin. `None`: there is no such stream,
     /// and `f` was not called.
     ///
-    /// Consistency and complexity are those of [`Guard::route`].
+    /// Consistency and complexity are those of [`Guard::route`](crate::Guard::route).
     ///
     /// ```
     /// # use tandem_registry::{NewClient, Registry};
@@ -85,7 +85,7 @@ where
     /// A clone of the stream of that node id or alias, to be used without a pin. `None`: there is no such
     /// stream.
     ///
-    /// Consistency and complexity are those of [`Guard::route`].
+    /// Consistency and complexity are those of [`Guard::route`](crate::Guard::route).
     #[must_use]
     pub fn stream_cloned<Q>(&self, node: &Q) -> Option<Stream>
     where
