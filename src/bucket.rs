@@ -84,9 +84,10 @@ impl Control {
 pub(crate) struct Matches<'p> {
     line: &'p Line,
     probe: Entry,
-    mask: u32,
-    /// The slots of the matching places, all in one: that of the only one, if there is one.
-    slot: u32,
+    /// How many matched.
+    in_line: u32,
+    /// The last of them.
+    last: Entry,
     overflow: *mut Block,
 }
 
@@ -102,9 +103,9 @@ impl<'p> Matches<'p> {
     /// How many entries match, the block's included.
     #[inline(always)]
     pub(crate) fn count(&self) -> Count {
-        let in_line = match self.mask {
+        let in_line = match self.in_line {
             0 => Count::None,
-            mask if mask.is_power_of_two() => Count::One(self.slot),
+            1 => Count::One(self.last.slot()),
             _ => Count::More,
         };
         if ptr::eq(self.overflow, Block::none()) { in_line } else { self.count_block(in_line) }
@@ -122,24 +123,15 @@ impl<'p> Matches<'p> {
         count
     }
 
-    /// Reads a place that matched once more. What is there now counts as well as what was there then:
-    /// it is read after the other places and before any word.
-    #[inline(always)]
-    fn slot_at(&self, at: usize) -> Option<u32> {
-        debug_assert!(at < PLACES);
-        // SAFETY: `matches` sets bits below `PLACES` only.
-        let place = unsafe { self.line.places.get_unchecked(at) };
-        // Acquire: as in `matches`.
-        let entry = Entry(place.load(Ordering::Acquire));
-        entry.has_tag(self.probe).then_some(entry.slot())
-    }
-
-    /// The slots of the matching places, the block's included, all read by the time this returns. One
-    /// whose entry was removed meanwhile is left out.
+    /// The slots of the matching entries, the block's included, all read by the time this returns.
     pub(crate) fn slots(&self) -> impl Iterator<Item = u32> {
         let probe = self.probe;
+        // Read once more. What is in a place now counts as well as what was there before: it is read
+        // after the scan began, and before any word.
         let places: [Option<u32>; PLACES] = core::array::from_fn(|at| {
-            (self.mask >> at & 1 == 1).then(|| self.slot_at(at)).flatten()
+            // Acquire: as in `matches`.
+            let entry = Entry(self.line.places[at].load(Ordering::Acquire));
+            entry.has_tag(probe).then(|| entry.slot())
         });
         let block: &'p [Entry] = self.line.block(self.overflow);
         let block = block.iter().filter(move |entry| entry.has_tag(probe));
@@ -196,18 +188,18 @@ impl Line {
     /// All matches, each place read once, the block last.
     #[inline(always)]
     pub(crate) fn matches<'p>(&'p self, probe: Entry, _pin: &'p Pin<'_>) -> Matches<'p> {
-        let (mut mask, mut slot) = (0, 0);
-        for (at, place) in self.places.iter().enumerate() {
+        let (mut in_line, mut last) = (0, Entry::EMPTY);
+        for place in &self.places {
             // Acquire: pairs with the Release in `put`; the record was filled before.
             let entry = Entry(place.load(Ordering::Acquire));
-            let matches = u32::from(entry.has_tag(probe));
-            mask |= matches << at;
-            // Without a branch, which would be hard to predict.
-            slot |= entry.slot() & matches.wrapping_neg();
+            let matches = entry.has_tag(probe);
+            in_line += u32::from(matches);
+            // A conditional move: a branch would be hard to predict.
+            last = if matches { entry } else { last };
         }
         // Acquire: pairs with the Release that installed the block.
         let overflow = self.overflow.load(Ordering::Acquire);
-        Matches { line: self, probe, mask, slot, overflow }
+        Matches { line: self, probe, in_line, last, overflow }
     }
 
     /// The entries of a block that was read from this line under a pin that the result outlives not.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 #[test]
 fn attach_against_disconnect() {
-    model("attach_disconnect: attach", 3, 0).check(|| {
+    model("attach_disconnect: attach", 3, 81).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let key = ledger.connect(&registry, 1, 7, 0);
@@ -27,7 +27,7 @@ fn attach_against_disconnect() {
 
 #[test]
 fn disconnect_against_attach() {
-    model("attach_disconnect: disconnect", 3, 0).check(|| {
+    model("attach_disconnect: disconnect", 3, 110).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let key = ledger.connect(&registry, 1, 7, 0);
@@ -47,7 +47,7 @@ fn disconnect_against_attach() {
 
 #[test]
 fn lookup_against_attach() {
-    model("attach_disconnect: lookup against attach", 3, 0).check(|| {
+    model("attach_disconnect: lookup against attach", 3, 776).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let key = ledger.connect(&registry, 1, 7, 0);
@@ -70,7 +70,7 @@ fn lookup_against_attach() {
 
 #[test]
 fn detach_is_exact() {
-    model("attach_disconnect: detach against attach", 3, 0).check(|| {
+    model("attach_disconnect: detach against attach", 3, 356).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let connected = registry.connect(ledger.client(1, 7, 0)).unwrap();

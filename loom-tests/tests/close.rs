@@ -32,10 +32,10 @@ fn race(policy: Policy) {
 
 #[test]
 fn connect_under_takeover() {
-    model("close: connect under takeover", 3, 0).check(|| race(Policy::Takeover));
+    model("close: connect under takeover", 3, 225).check(|| race(Policy::Takeover));
 }
 
 #[test]
 fn connect_under_reject() {
-    model("close: connect under reject", 3, 0).check(|| race(Policy::Reject));
+    model("close: connect under reject", 3, 204).check(|| race(Policy::Reject));
 }

@@ -16,7 +16,7 @@ fn about_to_grow(ledger: &Ledger) -> Arc<Small> {
 
 #[test]
 fn against_lookup() {
-    model("growth: lookup", 3, 0).cut_after(20).check(|| {
+    model("growth: lookup", 3, 20_000).cut_after(20).check(|| {
         let ledger = Ledger::default();
         let registry = about_to_grow(&ledger);
         let reader = {
@@ -39,7 +39,7 @@ fn against_lookup() {
 
 #[test]
 fn against_connect() {
-    model("growth: connect", 3, 0).cut_after(20).check(|| {
+    model("growth: connect", 3, 20_000).cut_after(20).check(|| {
         let ledger = Ledger::default();
         let registry = about_to_grow(&ledger);
         let grow = {
@@ -58,7 +58,7 @@ fn against_connect() {
 
 #[test]
 fn against_disconnect() {
-    model("growth: disconnect", 3, 0).cut_after(20).check(|| {
+    model("growth: disconnect", 3, 18_224).cut_after(20).check(|| {
         let ledger = Ledger::default();
         let registry = about_to_grow(&ledger);
         let grow = {

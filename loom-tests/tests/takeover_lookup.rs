@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 #[test]
 fn no_gap_and_no_way_back() {
-    model("takeover_lookup: by node id", 3, 0).check(|| {
+    model("takeover_lookup: by node id", 3, 53_262).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         ledger.connect(&registry, 1, 7, 0);
@@ -32,7 +32,7 @@ fn no_gap_and_no_way_back() {
 /// Three threads: the older client is disconnected by its key meanwhile.
 #[test]
 fn no_way_back_though_the_older_one_disconnects() {
-    model("takeover_lookup: the older one disconnects", 2, 0).cut_after(20).check(|| {
+    model("takeover_lookup: the older one disconnects", 2, 20_000).cut_after(20).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let old = ledger.connect(&registry, 1, 7, 0);
@@ -63,7 +63,7 @@ fn no_way_back_though_the_older_one_disconnects() {
 /// older client after another lookup had the newcomer.
 #[test]
 fn no_way_back_from_a_newcomer_that_left() {
-    model("takeover_lookup: the newcomer leaves", 3, 0).cut_after(20).check(|| {
+    model("takeover_lookup: the newcomer leaves", 3, 20_000).cut_after(20).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         ledger.connect(&registry, 1, 7, 0);

@@ -1,6 +1,6 @@
 //! Reading and changing a record under a pin.
 
-use super::{Address, Facts, Slots};
+use super::{Address, Facts, Hot, Slots};
 use crate::reclaim::Pin;
 use crate::slots::ended::Loose;
 use crate::state::{Phase, Word};
@@ -14,7 +14,11 @@ pub(crate) struct Seen<'p, Id, Node, Info, Stream> {
 }
 
 /// A slot that was live when its word was read under a pin, which is held for `'p`.
-pub(crate) struct Live<'p, Id, Node, Info, Stream>(Seen<'p, Id, Node, Info, Stream>);
+pub(crate) struct Live<'p, Id, Node, Info, Stream> {
+    seen: Seen<'p, Id, Node, Info, Stream>,
+    /// Found once: name and first stream are beside each other.
+    hot: &'p Hot<Node, Stream>,
+}
 
 impl<Id, Node, Info, Stream> Clone for Seen<'_, Id, Node, Info, Stream> {
     fn clone(&self) -> Self {
@@ -41,7 +45,7 @@ impl<'p, Id, Node, Info, Stream> Seen<'p, Id, Node, Info, Stream> {
 
     #[inline(always)]
     pub(crate) fn live(self) -> Option<Live<'p, Id, Node, Info, Stream>> {
-        self.word.is_live().then_some(Live(self))
+        self.word.is_live().then(|| Live { seen: self, hot: self.slots.hot(self.slot) })
     }
 
     /// The facts of an incarnation on its way or live.
@@ -63,27 +67,27 @@ impl<'p, Id, Node, Info, Stream> Seen<'p, Id, Node, Info, Stream> {
 impl<'p, Id, Node, Info, Stream> Live<'p, Id, Node, Info, Stream> {
     #[inline(always)]
     pub(crate) fn slot(&self) -> u32 {
-        self.0.slot
+        self.seen.slot
     }
 
     #[inline(always)]
     pub(crate) fn word(&self) -> Word {
-        self.0.word
+        self.seen.word
     }
 
     #[inline(always)]
     pub(crate) fn address(&self) -> Address {
-        self.0.address()
+        self.seen.address()
     }
 
     pub(crate) fn facts(&self) -> Facts {
-        self.0.facts().expect("a live slot has facts")
+        self.seen.facts().expect("a live slot has facts")
     }
 
     /// The node id, or the name of an alias.
     #[inline(always)]
     pub(crate) fn node(&self) -> &'p Node {
-        let cell = &self.0.slots.hot(self.0.slot).node;
+        let cell = &self.hot.node;
         // SAFETY: filled, and kept until the pin goes: see the module above.
         cell.with(|cell| unsafe { (*cell).assume_init_ref() })
     }
@@ -91,8 +95,8 @@ impl<'p, Id, Node, Info, Stream> Live<'p, Id, Node, Info, Stream> {
     /// The client id.
     #[inline(always)]
     pub(crate) fn id(&self) -> &'p Id {
-        assert!(!self.0.word.is_alias(), "an alias has no client id");
-        let cell = &self.0.slots.cold(self.0.slot).id;
+        assert!(!self.seen.word.is_alias(), "an alias has no client id");
+        let cell = &self.seen.slots.cold(self.seen.slot).id;
         // SAFETY: as in `node`; a client's record has an id.
         cell.with(|cell| unsafe { (*cell).assume_init_ref() })
     }
@@ -100,10 +104,10 @@ impl<'p, Id, Node, Info, Stream> Live<'p, Id, Node, Info, Stream> {
     /// The current stream and its sequence. `Closed`: the client has ended since.
     #[inline(always)]
     pub(crate) fn stream(&self) -> Current<(&'p Stream, u64)> {
-        assert!(!self.0.word.is_alias(), "an alias has no stream");
-        let slots = self.0.slots;
-        if self.0.word.is_swung() {
-            let swing = &slots.cold(self.0.slot).stream_swing;
+        assert!(!self.seen.word.is_alias(), "an alias has no stream");
+        let slots = self.seen.slots;
+        if self.seen.word.is_swung() {
+            let swing = &slots.cold(self.seen.slot).stream_swing;
             // SAFETY: streams are swung here, by `swing_stream` alone; the pin is held for 'p.
             match unsafe { swing.read::<Stream>() } {
                 Current::First => {}
@@ -114,7 +118,7 @@ impl<'p, Id, Node, Info, Stream> Live<'p, Id, Node, Info, Stream> {
         }
         // No mark at a live moment, or the pointer says so: the first stream is there and current,
         // and is dropped after a grace period that began later than the pin.
-        let cell = &slots.hot(self.0.slot).stream;
+        let cell = &self.hot.stream;
         // SAFETY: as said.
         Current::Swung((cell.with(|cell| unsafe { (*cell).assume_init_ref() }), 0))
     }
@@ -122,9 +126,9 @@ impl<'p, Id, Node, Info, Stream> Live<'p, Id, Node, Info, Stream> {
     /// The current info. `None`: the client has ended since.
     #[inline(always)]
     pub(crate) fn info(&self) -> Option<&'p Info> {
-        assert!(!self.0.word.is_alias(), "an alias has no info");
-        let cold = self.0.slots.cold(self.0.slot);
-        if self.0.word.is_swung() {
+        assert!(!self.seen.word.is_alias(), "an alias has no info");
+        let cold = self.seen.slots.cold(self.seen.slot);
+        if self.seen.word.is_swung() {
             // SAFETY: infos are swung here, by `swing_info` alone; the pin is held for 'p.
             match unsafe { cold.info_swing.read::<Info>() } {
                 Current::First => {}
@@ -144,18 +148,18 @@ impl<'p, Id, Node, Info, Stream> Live<'p, Id, Node, Info, Stream> {
         accepts: impl Fn(Option<u64>) -> bool,
         pin: &Pin<'_>,
     ) -> Result<Option<Loose<Stream>>, Option<Box<Swung<Stream>>>> {
-        debug_assert!(self.0.word.is_swung());
-        let slots = self.0.slots;
+        debug_assert!(self.seen.word.is_swung());
+        let slots = self.seen.slots;
         let sequence = |current: &Current<&Swung<Stream>>| match current {
             Current::First => Some(0),
             Current::Swung(swung) => Some(swung.sequence),
             Current::Nothing | Current::Closed => None,
         };
-        let swing = &slots.cold(self.0.slot).stream_swing;
+        let swing = &slots.cold(self.seen.slot).stream_swing;
         // SAFETY: streams are swung here, in this function alone.
         let old = unsafe { swing.swing(new, |current| accepts(sequence(current)), pin)? };
         // SAFETY: the exchange took `old` out, and it is this call's.
-        Ok(unsafe { slots.loosen_stream(self.0.slot, old) })
+        Ok(unsafe { slots.loosen_stream(self.seen.slot, old) })
     }
 
     /// Makes `new` the current info. Linearization point of an update: the exchange.
@@ -164,13 +168,13 @@ impl<'p, Id, Node, Info, Stream> Live<'p, Id, Node, Info, Stream> {
         new: Box<Swung<Info>>,
         pin: &Pin<'_>,
     ) -> Result<Option<Loose<Info>>, Box<Swung<Info>>> {
-        debug_assert!(self.0.word.is_swung());
-        let slots = self.0.slots;
-        let swing = &slots.cold(self.0.slot).info_swing;
+        debug_assert!(self.seen.word.is_swung());
+        let slots = self.seen.slots;
+        let swing = &slots.cold(self.seen.slot).info_swing;
         // SAFETY: infos are swung here, in this function alone.
         match unsafe { swing.swing(Some(new), |_| true, pin) } {
             // SAFETY: the exchange took `old` out, and it is this call's.
-            Ok(old) => Ok(unsafe { slots.loosen_info(self.0.slot, old) }),
+            Ok(old) => Ok(unsafe { slots.loosen_info(self.seen.slot, old) }),
             Err(new) => Err(new.expect("what was passed comes back")),
         }
     }
