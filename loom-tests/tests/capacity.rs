@@ -8,7 +8,7 @@ use tandem_registry::ConnectErrorKind;
 
 #[test]
 fn the_last_place_against_two_connects() {
-    model("capacity: the last place", 3, 2_920).check(|| {
+    model("capacity: the last place", 3, 5_752).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().max_clients(1).build().unwrap());
         let other = {
@@ -30,7 +30,7 @@ fn the_last_place_against_two_connects() {
 
 #[test]
 fn a_takeover_hands_its_place_over_once() {
-    model("capacity: takeover and disconnect", 3, 3_379).check(|| {
+    model("capacity: takeover and disconnect", 3, 4_627).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().max_clients(1).build().unwrap());
         let old = ledger.connect(&registry, 1, 7, 0);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 #[test]
 fn no_gap_and_no_way_back() {
-    model("takeover_lookup: by node id", 3, 53_262).check(|| {
+    model("takeover_lookup: by node id", 3, 52_917).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         ledger.connect(&registry, 1, 7, 0);
