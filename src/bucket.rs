@@ -370,6 +370,7 @@ impl Line {
 
     /// All entries, for a table that is the caller's alone.
     pub(crate) fn entries(&mut self) -> Vec<Entry> {
+        // Relaxed: `&mut self`.
         let places = self.places.iter_mut().map(|place| Entry(place.load(Ordering::Relaxed)));
         let mut entries: Vec<_> = places.filter(|entry| entry.is_occupied()).collect();
         let block = self.overflow.load(Ordering::Relaxed);

@@ -54,6 +54,7 @@ impl Custody {
                 Err(now) => seen = now,
             }
         }
+        // Relaxed: as above.
         self.out.get_or_make(number).fetch_add(1, Ordering::Relaxed);
     }
 

@@ -109,6 +109,7 @@ impl Array {
     }
 
     fn begin(&self) {
+        // Relaxed: the exchange below decides.
         if self.bits == TAG_BITS || !self.next.load(Ordering::Relaxed).is_null() {
             return;
         }
