@@ -6,7 +6,7 @@
 //! successor is full; a reader of a line not yet split reads the old one. A thread that stops in the
 //! middle of a split has written nothing that the next helper would not write, so it is not waited for.
 //!
-//! Arrays grow when one line in sixteen has overflowed, which happens at about 3.5 entries a line. The
+//! Arrays grow when one line in eight has overflowed, which happens at about four entries a line. The
 //! measure needs no counter on the way of a put, and many keys of one hash do not fool it into growing
 //! for ever.
 
@@ -22,7 +22,7 @@ use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 const SHARE: usize = 4;
 
 /// One line in this many has overflowed: time to grow.
-const OVERFLOWING: usize = 16;
+const OVERFLOWING: usize = 8;
 
 #[derive(Debug)]
 #[repr(C)]
