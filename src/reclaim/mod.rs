@@ -9,10 +9,18 @@
 //! sees, which reclaims at the earliest legal moment and checks that nothing is retired twice.
 
 #[cfg(not(loom))]
+mod barrier;
+#[cfg(not(loom))]
 mod epoch;
 mod panics;
+#[cfg(not(loom))]
+mod pile;
+#[cfg(not(loom))]
+mod pins;
 #[cfg(loom)]
 mod quarantine;
+#[cfg(not(loom))]
+mod queue;
 
 #[cfg(not(loom))]
 pub(crate) use epoch::{Pin, Reclaimer};

@@ -235,7 +235,6 @@ fn g_a_guard_of_another_thread_keeps_things_too() {
 const CONSTANT: usize = 1_024;
 
 #[test]
-#[ignore = "epochs lag: a guard keeps what was retired up to two epochs before it was taken"]
 fn g_a_guard_keeps_nothing_that_was_retired_before_it() {
     static LEDGER: Ledger = Ledger::new();
     let registry = Counted::new();

@@ -1,0 +1,295 @@
+//! Who holds a pin, and since when: the clock of the reclaimer.
+//!
+//! The clock counts batches. A pin is published as the time at which it was taken, in a record of its
+//! thread that nobody else writes; a batch is stamped, after all in it was unlinked, with the time that
+//! its stamp ends. So a pin of a later time than the stamp was taken after the unlinking and cannot
+//! reach what is in the batch, and the *horizon*, the earliest time of any pin, separates what is ripe
+//! from what is not. Every pin has a record of its own, nested ones too: when the outer of two guards
+//! goes, what only it kept is ripe (G).
+//!
+//! This is the scheme of K. Fraser, "Practical lock-freedom", UCAM-CL-TR-579, 2004, with a clock that
+//! never waits for readers, as the grace periods of user-level RCU (see `barrier`). The crux is a pin
+//! that the reclaimer does not see: its reads then come after everything that was unlinked before the
+//! reclaimer looked, whatever time the pin says.
+
+use core::ptr;
+
+use crossbeam_utils::CachePadded;
+
+use super::barrier::Barrier;
+use crate::segments::{Blank, Segments};
+use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+/// Pins that a thread may hold of one registry before it takes an allocation.
+const TOGETHER: usize = 7;
+
+/// No pin.
+const NEVER: u64 = 0;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Pins {
+    clock: CachePadded<Clock>,
+    /// By thread number.
+    records: Segments<Records>,
+}
+
+/// What every pin reads, and only the close of a batch writes.
+#[derive(Debug)]
+struct Clock {
+    now: AtomicU64,
+    /// Everything stamped earlier is ripe.
+    horizon: AtomicU64,
+    /// One more than the largest thread number that pinned.
+    numbers: AtomicU32,
+    barrier: Barrier,
+}
+
+/// When each pin of one thread number was taken; [`NEVER`] for none. On a line of its own, which only
+/// the reclaimer looks at besides.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Records {
+    since: [AtomicU64; TOGETHER],
+    /// More of them, should the thread nest so many pins. Freed with the registry.
+    more: AtomicPtr<Records>,
+}
+
+// SAFETY: atomics of 0 and null.
+unsafe impl Blank for Records {
+    fn blank() -> Self {
+        Self {
+            since: core::array::from_fn(|_| AtomicU64::new(NEVER)),
+            more: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+}
+
+/// The record of a pin that is held.
+#[derive(Debug)]
+pub(super) struct Held<'r> {
+    since: &'r AtomicU64,
+    clock: &'r Clock,
+}
+
+impl Pins {
+    pub(super) fn new() -> Self {
+        let records = Segments::new();
+        // The first threads' at once: the pointers to segments are not modelled, so a model must not
+        // see one made while it runs.
+        records.get_or_make(0);
+        let clock = Clock {
+            now: AtomicU64::new(NEVER + 1),
+            horizon: AtomicU64::new(NEVER + 1),
+            numbers: AtomicU32::new(0),
+            barrier: Barrier::new(),
+        };
+        Self { clock: CachePadded::new(clock), records }
+    }
+
+    /// Takes a pin for the thread that has `number`.
+    #[inline]
+    pub(super) fn pin(&self, number: u32) -> Held<'_> {
+        let clock = &*self.clock;
+        let records = match self.records.get(number) {
+            // Relaxed: written by this thread, or by a former owner of its number, or not yet.
+            Some(records) if number < clock.numbers.load(Ordering::Relaxed) => records,
+            _ => self.admit(number),
+        };
+        let held = Held { since: records.vacant(), clock };
+        held.publish(Ordering::Relaxed);
+        held
+    }
+
+    /// Has the reclaimer look at the records of `number` from now on.
+    #[cold]
+    fn admit(&self, number: u32) -> &Records {
+        let records = self.records.get_or_make(number);
+        // Relaxed, here and on failure: only compared. The barrier of the pin that follows is what the
+        // reclaimer's partner relies on, see `advance`.
+        let mut seen = self.clock.numbers.load(Ordering::Relaxed);
+        while seen <= number {
+            let numbers = &self.clock.numbers;
+            match numbers.compare_exchange(seen, number + 1, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => break,
+                Err(now) => seen = now,
+            }
+        }
+        records
+    }
+
+    /// The stamp of a batch, all of which was unlinked before.
+    pub(super) fn stamp(&self) -> u64 {
+        // Release: pairs with the Acquire in `publish`: a pin of a later time is taken after what the
+        // batch holds was unlinked. Acquire: so is one that follows on a later stamp.
+        self.clock.now.fetch_add(1, Ordering::AcqRel)
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        // Relaxed: a measure.
+        self.clock.now.load(Ordering::Relaxed)
+    }
+
+    /// Everything stamped earlier is ripe: no guard can reach it.
+    pub(super) fn horizon(&self) -> u64 {
+        // Acquire: pairs with the Release in `advance`: who disposes comes after the pins that ended.
+        self.clock.horizon.load(Ordering::Acquire)
+    }
+
+    /// Moves the horizon up to the earliest pin, at the price of a barrier across all threads.
+    pub(super) fn advance(&self) {
+        let clock = &*self.clock;
+        // Acquire: pairs with the Release in `stamp`: what is stamped earlier was unlinked before.
+        let now = clock.now.load(Ordering::Acquire);
+        // A pin whose record does not show below began to read after this, and so after the unlinking
+        // of all that was stamped before `now`. The partner is in `publish`.
+        if !clock.barrier.heavy() {
+            return;
+        }
+        // Relaxed: a number that does not show has a pin that does not, see above.
+        let numbers = clock.numbers.load(Ordering::Relaxed);
+        let records = (0..numbers).filter_map(|number| self.records.get(number));
+        let earliest = records.filter_map(Records::earliest).min();
+        // AcqRel: Release for `horizon`; Acquire, so that it covers what an earlier `advance` saw.
+        clock
+            .horizon
+            .fetch_max(earliest.map_or(now, |earliest| earliest.min(now)), Ordering::AcqRel);
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.records.bytes()
+    }
+}
+
+impl Records {
+    /// A record without a pin. Only the thread that has the number calls this.
+    #[inline]
+    fn vacant(&self) -> &AtomicU64 {
+        // Relaxed: this thread's own, or left by a former owner of its number.
+        let mut vacant = self.since.iter().filter(|since| since.load(Ordering::Relaxed) == NEVER);
+        match vacant.next() {
+            Some(since) => since,
+            None => self.vacant_beyond(),
+        }
+    }
+
+    #[cold]
+    fn vacant_beyond(&self) -> &AtomicU64 {
+        // Relaxed: only this thread's number sets it.
+        let mut more = self.more.load(Ordering::Relaxed);
+        if more.is_null() {
+            more = Box::into_raw(Box::new(Self::blank()));
+            // Release: pairs with the Acquire in `earliest`.
+            self.more.store(more, Ordering::Release);
+        }
+        // SAFETY: set above or earlier, to what `drop` alone frees.
+        unsafe { &*more }.vacant()
+    }
+
+    /// The earliest pin of this thread number.
+    fn earliest(&self) -> Option<u64> {
+        // Acquire: pairs with the Release that ended a pin: what it read comes before the disposal.
+        let since = self.since.iter().map(|since| since.load(Ordering::Acquire));
+        let here = since.filter(|&since| since != NEVER).min();
+        // Acquire: pairs with the Release in `vacant_beyond`.
+        // SAFETY: as there.
+        let more = unsafe { self.more.load(Ordering::Acquire).as_ref() };
+        here.into_iter().chain(more.and_then(Self::earliest)).min()
+    }
+}
+
+impl Drop for Pins {
+    fn drop(&mut self) {
+        // Relaxed: `&mut self`.
+        for number in 0..self.clock.numbers.load(Ordering::Relaxed) {
+            let Some(records) = self.records.get(number) else {
+                continue;
+            };
+            let mut more = records.more.swap(ptr::null_mut(), Ordering::Relaxed);
+            while !more.is_null() {
+                // SAFETY: from `Box::into_raw` in `vacant_beyond`, and out of its place.
+                let records = unsafe { Box::from_raw(more) };
+                more = records.more.load(Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl Held<'_> {
+    /// Says that this thread reads, from now on. `order` is that of the record's store: Release if it
+    /// has read under this record before.
+    #[inline]
+    fn publish(&self, order: Ordering) {
+        // Acquire: pairs with the Release in `stamp`.
+        self.since.store(self.clock.now.load(Ordering::Acquire), order);
+        // Between the record and the reads. The partner is in `advance`.
+        self.clock.barrier.light();
+    }
+
+    /// Ends the pin and takes it anew.
+    #[inline]
+    pub(super) fn renew(&self) {
+        self.publish(Ordering::Release);
+    }
+}
+
+impl Drop for Held<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // Release: what was read under the pin comes before the disposal of what it kept (Acquire in
+        // `earliest`).
+        self.since.store(NEVER, Ordering::Release);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn horizon(pins: &Pins) -> u64 {
+        pins.advance();
+        pins.horizon()
+    }
+
+    #[test]
+    fn the_earliest_pin_is_the_horizon() {
+        let pins = Pins::new();
+        let early = pins.pin(0);
+        let stamp = pins.stamp();
+        let late = pins.pin(9);
+        assert!(horizon(&pins) <= stamp);
+        drop(early);
+        assert!(horizon(&pins) > stamp);
+        assert!(pins.stamp() >= horizon(&pins), "the late one may reach it");
+        drop(late);
+        assert_eq!(horizon(&pins), pins.now());
+    }
+
+    #[test]
+    fn nested_pins_have_times_of_their_own() {
+        let pins = Pins::new();
+        let mut held = Vec::new();
+        let mut stamps = Vec::new();
+        for _ in 0..3 * TOGETHER {
+            held.push(pins.pin(0));
+            stamps.push(pins.stamp());
+        }
+        // The outer ones first: each lets one stamp more go.
+        for stamp in stamps {
+            assert!(horizon(&pins) <= stamp);
+            held.remove(0);
+            assert!(horizon(&pins) > stamp);
+        }
+    }
+
+    #[test]
+    fn a_renewed_pin_is_as_a_new_one() {
+        let pins = Pins::new();
+        let held = pins.pin(0);
+        let stamp = pins.stamp();
+        held.renew();
+        assert!(horizon(&pins) > stamp);
+        assert!(pins.stamp() >= horizon(&pins));
+        drop(held);
+    }
+}
