@@ -5,6 +5,9 @@
 //! batches at the front, as far as the horizon goes. Garbage in a pile or in the queue is the
 //! registry's: any thread can close and dispose of what another retired before it fell asleep (G).
 
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
 use crossbeam_utils::CachePadded;
 
 use super::pile::{Garbage, PILE, Pile, outstanding};
@@ -13,7 +16,6 @@ use super::queue::Queue;
 use super::{Header, Panics, Slab, Tally};
 use crate::segments::{Blank, Segments};
 use crate::sync::{AtomicU32, AtomicU64, Ordering, ThreadNumber};
-use core::ptr::NonNull;
 
 /// Batches closed from one move of the horizon to the next: it interrupts every running thread.
 const INTERVAL: u64 = 8;
@@ -76,6 +78,8 @@ pub(crate) struct Pin<'r> {
     held: Held<'r>,
     number: ThreadNumber,
     reclaimer: &'r Reclaimer,
+    /// Neither sent nor shared: the record is found and given back by the thread that has the number.
+    stays: PhantomData<*const ()>,
 }
 
 impl Reclaimer {
@@ -93,7 +97,7 @@ impl Reclaimer {
     #[inline]
     pub(crate) fn pin(&self) -> Pin<'_> {
         let number = ThreadNumber::current();
-        Pin { held: self.pins.pin(number.value()), number, reclaimer: self }
+        Pin { held: self.pins.pin(number.value()), number, reclaimer: self, stays: PhantomData }
     }
 
     /// What the thread that has `number` has here.
