@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! line:  control | overflow | entry | entry | entry | entry | entry | entry      (64 bytes)
-//! entry: slot (32) | tag (29) | occupied | ready | frozen
+//! entry: see `entry`
 //! ```
 //!
 //! All entries of a hash are in its own chain, in any empty place; removal empties the place, so
@@ -21,8 +21,9 @@
 use core::ptr;
 
 use crate::block::Block;
-use crate::entry::Entry;
+use crate::entry::{Entry, Tag};
 use crate::reclaim::Pin;
+use crate::scan;
 use crate::segments::Blank;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, fence};
 
@@ -79,64 +80,12 @@ impl Control {
     }
 }
 
-/// The places of a line that matched a probe, each read once.
-#[derive(Clone, Copy)]
-pub(crate) struct Matches<'p> {
-    line: &'p Line,
-    probe: Entry,
-    /// How many matched.
-    in_line: u32,
-    /// The last of them.
-    last: Entry,
-    overflow: *mut Block,
-}
-
-/// How many entries of a chain match.
+/// How many entries of a chain match. `More` is also for one that changed meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Count {
     None,
     One(u32),
     More,
-}
-
-impl<'p> Matches<'p> {
-    /// How many entries match, the block's included.
-    #[inline(always)]
-    pub(crate) fn count(&self) -> Count {
-        let in_line = match self.in_line {
-            0 => Count::None,
-            1 => Count::One(self.last.slot()),
-            _ => Count::More,
-        };
-        if ptr::eq(self.overflow, Block::none()) { in_line } else { self.count_block(in_line) }
-    }
-
-    fn count_block(&self, mut count: Count) -> Count {
-        for entry in self.line.block(self.overflow) {
-            if entry.has_tag(self.probe) {
-                count = match count {
-                    Count::None => Count::One(entry.slot()),
-                    _ => return Count::More,
-                };
-            }
-        }
-        count
-    }
-
-    /// The slots of the matching entries, the block's included, all read by the time this returns.
-    pub(crate) fn slots(&self) -> impl Iterator<Item = u32> {
-        let probe = self.probe;
-        // Read once more. What is in a place now counts as well as what was there before: it is read
-        // after the scan began, and before any word.
-        let places: [Option<u32>; PLACES] = core::array::from_fn(|at| {
-            // Acquire: as in `matches`.
-            let entry = Entry(self.line.places[at].load(Ordering::Acquire));
-            entry.has_tag(probe).then(|| entry.slot())
-        });
-        let block: &'p [Entry] = self.line.block(self.overflow);
-        let block = block.iter().filter(move |entry| entry.has_tag(probe));
-        places.into_iter().flatten().chain(block.map(|entry| entry.slot()))
-    }
 }
 
 impl Line {
@@ -185,21 +134,48 @@ impl Line {
         false
     }
 
-    /// All matches, each place read once, the block last.
+    /// How many entries match.
     #[inline(always)]
-    pub(crate) fn matches<'p>(&'p self, probe: Entry, _pin: &'p Pin<'_>) -> Matches<'p> {
-        let (mut in_line, mut last) = (0, Entry::EMPTY);
-        for place in &self.places {
-            // Acquire: pairs with the Release in `put`; the record was filled before.
-            let entry = Entry(place.load(Ordering::Acquire));
-            let matches = entry.has_tag(probe);
-            in_line += u32::from(matches);
-            // A conditional move: a branch would be hard to predict.
-            last = if matches { entry } else { last };
-        }
+    pub(crate) fn count(&self, tag: Tag, pin: &Pin<'_>) -> Count {
+        let matching = scan::matching(&self.places, tag);
         // Acquire: pairs with the Release that installed the block.
-        let overflow = self.overflow.load(Ordering::Acquire);
-        Matches { line: self, probe, in_line, last, overflow }
+        if !ptr::eq(self.overflow.load(Ordering::Acquire), Block::none()) {
+            return self.count_all(tag, pin);
+        }
+        if matching.is_empty() {
+            return Count::None;
+        }
+        // Acquire: as in `scan`. What is in the place now counts as well as what was there before: it
+        // is read after the scan began, and before any word.
+        let entry = Entry(self.places[matching.first()].load(Ordering::Acquire));
+        if matching.is_one() && entry.has(tag) { Count::One(entry.slot()) } else { Count::More }
+    }
+
+    /// The same for a chain with a block.
+    #[inline(never)]
+    fn count_all(&self, tag: Tag, pin: &Pin<'_>) -> Count {
+        let mut slots = self.slots(tag, pin);
+        match (slots.next(), slots.next()) {
+            (None, _) => Count::None,
+            (Some(slot), None) => Count::One(slot),
+            _ => Count::More,
+        }
+    }
+
+    /// The slots of the matching entries, the block's included, all read by the time this returns.
+    pub(crate) fn slots<'p>(
+        &'p self,
+        tag: Tag,
+        _pin: &'p Pin<'_>,
+    ) -> impl Iterator<Item = u32> + 'p {
+        let places: [Option<u32>; PLACES] = core::array::from_fn(|at| {
+            // Acquire: pairs with the Release in `put`. Of the block below: as in `count`.
+            let entry = Entry(self.places[at].load(Ordering::Acquire));
+            entry.has(tag).then(|| entry.slot())
+        });
+        let block = self.block(self.overflow.load(Ordering::Acquire)).iter();
+        let block = block.filter(move |entry| entry.has(tag)).map(|entry| entry.slot());
+        places.into_iter().flatten().chain(block)
     }
 
     /// The entries of a block that was read from this line under a pin that the result outlives not.

@@ -1,32 +1,65 @@
 //! One entry of the index, packed into a word, and what is in a place without one.
+//!
+//! ```text
+//!  63       62      32 31        2     1         0
+//! +--------+----------+-----------+----------+-------+
+//! | frozen | slot     | tag       | occupied | ready |
+//! +--------+----------+-----------+----------+-------+
+//! ```
 
 /// Bits of hash in an entry. They choose the line, too, from the top down.
-pub(crate) const TAG_BITS: u32 = 29;
+pub(crate) const TAG_BITS: u32 = 30;
+
+/// Bits of a slot in an entry.
+pub(crate) const SLOT_BITS: u32 = 31;
+
+/// The hash in an entry: the upper [`TAG_BITS`] bits of 32.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Tag(u32);
+
+impl Tag {
+    /// The low half of a hash, but for its last two bits.
+    #[inline(always)]
+    pub(crate) const fn of(hash: u64) -> Self {
+        Self(hash as u32 | Entry::MARKS)
+    }
+
+    /// The low half of an entry with this tag.
+    #[inline(always)]
+    pub(crate) const fn marked(self) -> u32 {
+        self.0
+    }
+
+    /// The first `bits` bits.
+    #[inline(always)]
+    pub(crate) const fn first(self, bits: u32) -> usize {
+        (self.0 as u64 >> (u32::BITS - bits)) as usize
+    }
+}
 
 /// A packed entry, or what is in a place without one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Entry(pub(crate) u64);
 
 impl Entry {
-    pub(crate) const FROZEN: u64 = 1;
-    const READY: u64 = 1 << 1;
-    const OCCUPIED: u64 = 1 << 2;
-    const TAG_SHIFT: u32 = 3;
+    const READY: u64 = 1;
+    const MARKS: u32 = 0b11;
+    const OCCUPIED: u64 = 0b10;
+    pub(crate) const FROZEN: u64 = 1 << 63;
 
     /// A place of a line that its parent has not been split into yet.
     pub(crate) const UNMADE: Self = Self(0);
     pub(crate) const EMPTY: Self = Self(Self::READY);
 
-    pub(crate) const fn new(tag: u32, slot: u32) -> Self {
-        let tag = (tag as u64) << Self::TAG_SHIFT;
-        Self(((slot as u64) << 32) | tag | Self::OCCUPIED | Self::READY)
+    pub(crate) const fn new(tag: Tag, slot: u32) -> Self {
+        debug_assert!(slot < 1 << SLOT_BITS);
+        Self(((slot as u64) << u32::BITS) | tag.0 as u64)
     }
 
-    /// Whether it is occupied, with the tag of `probe`: the low half, but for the frozen mark, is the
-    /// same.
+    /// Whether it is occupied, with this tag: its low half is the tag and both marks.
     #[inline(always)]
-    pub(crate) const fn has_tag(self, probe: Self) -> bool {
-        (self.0 as u32) | 1 == (probe.0 as u32) | 1
+    pub(crate) const fn has(self, tag: Tag) -> bool {
+        self.0 as u32 == tag.marked()
     }
 
     pub(crate) const fn is_occupied(self) -> bool {
@@ -41,12 +74,41 @@ impl Entry {
         Self(self.0 & !Self::FROZEN)
     }
 
-    pub(crate) const fn tag(self) -> u32 {
-        (self.0 as u32) >> Self::TAG_SHIFT
+    pub(crate) const fn tag(self) -> Tag {
+        Tag(self.0 as u32)
     }
 
     #[inline(always)]
     pub(crate) const fn slot(self) -> u32 {
-        (self.0 >> 32) as u32
+        (self.0 >> u32::BITS) as u32 & ((1 << SLOT_BITS) - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_keeps_slot_and_tag_frozen_or_not() {
+        let tag = Tag::of(0xdead_beef_1234_5678);
+        for slot in [0, 1, (1 << SLOT_BITS) - 1] {
+            let entry = Entry::new(tag, slot);
+            let frozen = Entry(entry.0 | Entry::FROZEN);
+            for entry in [entry, frozen] {
+                assert_eq!((entry.slot(), entry.tag()), (slot, tag));
+                assert!(entry.has(tag) && entry.is_occupied());
+                assert!(!entry.has(Tag::of(0x4)));
+            }
+            assert_eq!(frozen.thawed(), entry);
+        }
+        assert!(!Entry::EMPTY.is_occupied() && !Entry::UNMADE.is_occupied());
+        assert!(!Entry::EMPTY.has(Tag::of(0)) && !Entry::UNMADE.has(Tag::of(0)));
+    }
+
+    #[test]
+    fn the_first_bits_of_a_tag_are_its_uppermost() {
+        let tag = Tag::of(0b1010 << 28);
+        assert_eq!([0, 1, 2, 4].map(|bits| tag.first(bits)), [0, 0b1, 0b10, 0b1010]);
+        assert_eq!(Tag::of(u64::MAX).first(TAG_BITS), (1 << TAG_BITS) - 1);
     }
 }

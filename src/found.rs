@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::key::{ClientKey, StreamKey};
-use crate::slots::Live;
+use crate::slots::{Address, Live, Plain};
 use crate::swing::Current;
 
 /// Where messages for a node go.
@@ -48,9 +48,11 @@ impl<Stream> fmt::Debug for Route<'_, Stream> {
 
 /// A client that was live when it was found, with the info and the stream that it had then.
 pub struct ClientRef<'g, Id, Node, Info, Stream> {
-    live: Live<'g, Id, Node, Info, Stream>,
+    id: &'g Id,
+    node: &'g Node,
     info: &'g Info,
     stream: Option<(&'g Stream, u64)>,
+    address: Address,
     registry: u32,
 }
 
@@ -64,26 +66,35 @@ impl<'g, Id, Node, Info, Stream> ClientRef<'g, Id, Node, Info, Stream> {
             Current::First | Current::Nothing => None,
             Current::Closed => return None,
         };
-        Some(Self { live, info, stream, registry })
+        let (id, node, address) = (live.id(), live.node(), live.address());
+        Some(Self { id, node, info, stream, address, registry })
+    }
+
+    #[inline(always)]
+    pub(crate) fn plain(plain: Plain<'g, Id, Node, Info, Stream>, registry: u32) -> Self {
+        let (id, info) = plain.profile();
+        let (node, stream) = plain.routing();
+        let stream = Some((stream, 0));
+        Self { id, node, info, stream, address: plain.address(), registry }
     }
 
     /// Names this incarnation.
     #[must_use]
     pub fn key(&self) -> ClientKey {
-        let address = self.live.address();
+        let address = self.address;
         ClientKey { generation: address.generation, slot: address.slot, registry: self.registry }
     }
 
     /// Its client id.
     #[must_use]
     pub fn id(&self) -> &'g Id {
-        self.live.id()
+        self.id
     }
 
     /// Its node id.
     #[must_use]
     pub fn node(&self) -> &'g Node {
-        self.live.node()
+        self.node
     }
 
     /// Its info.

@@ -13,7 +13,7 @@
 use core::ptr::NonNull;
 
 use crate::bucket::Line;
-use crate::entry::{Entry, TAG_BITS};
+use crate::entry::{Entry, TAG_BITS, Tag};
 use crate::reclaim::{Header, Pin};
 use crate::segments::Blanks;
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
@@ -60,17 +60,11 @@ impl Array {
     }
 
     #[inline(always)]
-    pub(crate) fn line(&self, tag: u32) -> &Line {
-        let index = self.index(tag);
+    pub(crate) fn line(&self, tag: Tag) -> &Line {
+        let index = tag.first(self.bits);
         debug_assert!(index < self.lines.len());
-        // SAFETY: a tag has `TAG_BITS` bits, of which the index keeps the top `bits`, and there are
-        // `1 << bits` lines.
+        // SAFETY: the index is `bits` bits, and there are `1 << bits` lines.
         unsafe { self.lines.get_unchecked(index) }
-    }
-
-    #[inline(always)]
-    fn index(&self, tag: u32) -> usize {
-        (tag >> (TAG_BITS - self.bits)) as usize
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -128,8 +122,8 @@ impl Array {
     }
 
     /// Splits the line that `tag` is in, and this writer's share of the others, into `next`.
-    pub(crate) fn help(&self, next: &Self, tag: u32, pin: &Pin<'_>) {
-        self.split(self.index(tag), next, pin);
+    pub(crate) fn help(&self, next: &Self, tag: Tag, pin: &Pin<'_>) {
+        self.split(tag.first(self.bits), next, pin);
         if !self.is_moved() {
             // Relaxed: work is handed out; who does what twice or not at all does not matter, as the
             // cursor comes round again.
@@ -145,9 +139,8 @@ impl Array {
         if line.control().is_moved() {
             return;
         }
-        let bit = 1 << (TAG_BITS - next.bits);
-        let (odd, even): (Vec<Entry>, Vec<Entry>) =
-            line.freeze(pin).into_iter().partition(|entry| entry.tag() & bit != 0);
+        let is_odd = |entry: &Entry| entry.tag().first(next.bits) % 2 == 1;
+        let (odd, even): (Vec<Entry>, Vec<Entry>) = line.freeze(pin).into_iter().partition(is_odd);
         for (child, share) in [(2 * index, even), (2 * index + 1, odd)] {
             if next.lines[child].make(&share) {
                 // No growth from here: the next spill on the way of a put sees the count.

@@ -13,6 +13,7 @@ use crate::reclaim::Pin;
 use crate::registry::Registry;
 use crate::swing::Current;
 use crate::table;
+use crate::tandem::Glance;
 
 /// A pin of the registry: many lookups for the price of one pin, and references that live as long.
 ///
@@ -160,7 +161,7 @@ where
     /// assert_eq!((*route.stream(), route.key()), ("stream", connected.key));
     /// ```
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn route<Q>(&self, node: &Q) -> Option<Route<'_, Stream>>
     where
         Q: ?Sized + Hash + Equivalent<Node>,
@@ -169,8 +170,27 @@ where
         self.route_hashed(hash, node)
     }
 
-    #[inline]
+    #[inline(always)]
     fn route_hashed<Q>(&self, hash: table::Hash, node: &Q) -> Option<Route<'_, Stream>>
+    where
+        Q: ?Sized + Equivalent<Node>,
+    {
+        match self.registry.tandem().glance_by_node(hash, &self.pin) {
+            Glance::Plain(plain) => {
+                let (its, stream) = plain.routing();
+                if !node.equivalent(its) {
+                    return self.find_route(hash, node);
+                }
+                let client = self.registry.key_at(plain.address());
+                Some(Route { stream, key: StreamKey { client, sequence: 0 } })
+            }
+            Glance::Absent => None,
+            Glance::Unclear => self.find_route(hash, node),
+        }
+    }
+
+    #[inline(never)]
+    fn find_route<Q>(&self, hash: table::Hash, node: &Q) -> Option<Route<'_, Stream>>
     where
         Q: ?Sized + Equivalent<Node>,
     {
@@ -200,7 +220,7 @@ where
     /// assert_eq!(registry.pin().stream(&"node-a"), Some(&"stream"));
     /// ```
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn stream<Q>(&self, node: &Q) -> Option<&Stream>
     where
         Q: ?Sized + Hash + Equivalent<Node>,
@@ -225,11 +245,30 @@ where
     /// assert_eq!(registry.pin().client(&1).unwrap().node(), &"node-a");
     /// ```
     #[must_use]
+    #[inline(always)]
     pub fn client<Q>(&self, id: &Q) -> Option<ClientRef<'_, Id, Node, Info, Stream>>
     where
         Q: ?Sized + Hash + Equivalent<Id>,
     {
         let hash = self.registry.hash_of(id);
+        match self.registry.tandem().glance_by_id(hash, &self.pin) {
+            Glance::Plain(plain) if id.equivalent(plain.profile().0) => {
+                Some(ClientRef::plain(plain, self.registry.tag()))
+            }
+            Glance::Absent => None,
+            _ => self.find_client(hash, id),
+        }
+    }
+
+    #[inline(never)]
+    fn find_client<Q>(
+        &self,
+        hash: table::Hash,
+        id: &Q,
+    ) -> Option<ClientRef<'_, Id, Node, Info, Stream>>
+    where
+        Q: ?Sized + Equivalent<Id>,
+    {
         loop {
             let tandem = self.registry.tandem();
             let live = tandem.find_by_id(hash, |other| id.equivalent(other), &self.pin)?;
@@ -250,11 +289,30 @@ where
     /// assert_eq!(registry.pin().client_by_node(&"node-a").unwrap().id(), &1);
     /// ```
     #[must_use]
+    #[inline(always)]
     pub fn client_by_node<Q>(&self, node: &Q) -> Option<ClientRef<'_, Id, Node, Info, Stream>>
     where
         Q: ?Sized + Hash + Equivalent<Node>,
     {
         let hash = self.registry.hash_of(node);
+        match self.registry.tandem().glance_by_node(hash, &self.pin) {
+            Glance::Plain(plain) if node.equivalent(plain.routing().0) => {
+                Some(ClientRef::plain(plain, self.registry.tag()))
+            }
+            Glance::Absent => None,
+            _ => self.find_client_by_node(hash, node),
+        }
+    }
+
+    #[inline(never)]
+    fn find_client_by_node<Q>(
+        &self,
+        hash: table::Hash,
+        node: &Q,
+    ) -> Option<ClientRef<'_, Id, Node, Info, Stream>>
+    where
+        Q: ?Sized + Equivalent<Node>,
+    {
         loop {
             let tandem = self.registry.tandem();
             let live = tandem.find_by_node(hash, |other| node.equivalent(other), &self.pin)?;

@@ -46,7 +46,10 @@ impl<'g, Id, Node, Info, Stream> Iterator for Iter<'g, Id, Node, Info, Stream> {
         while self.next < self.end {
             let slot = self.next;
             self.next += 1;
-            // Linearization point of each: this read.
+            // SAFETY: below `end`, hence handed out.
+            if let Some(plain) = unsafe { self.tandem.slots.plain(slot, self.pin) } {
+                return Some(ClientRef::plain(plain, self.registry));
+            }
             let live = self.tandem.slots.see(slot, self.pin).live();
             let client = live.filter(|live| !live.word().is_alias());
             if let Some(client) = client.and_then(|live| ClientRef::new(live, self.registry)) {

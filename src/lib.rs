@@ -122,6 +122,7 @@ mod prefetch;
 mod reclaim;
 mod registry;
 mod removed;
+mod scan;
 mod segments;
 mod session;
 mod slots;

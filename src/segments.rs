@@ -112,8 +112,9 @@ impl<T> Blanks<T> {
     /// # Safety
     ///
     /// `start` is what `into_raw` returned for the same `len`, not taken back before.
-    unsafe fn from_raw(start: NonNull<T>, len: usize) -> Self {
-        Self { start, len }
+    unsafe fn from_raw(start: *mut T, len: usize) -> Self {
+        // SAFETY: not null, as an allocation.
+        Self { start: unsafe { NonNull::new_unchecked(start) }, len }
     }
 }
 
@@ -157,16 +158,19 @@ const SEGMENTS: usize = (32 - FIRST_BITS) as usize;
 /// An array of up to [`MAX_ITEMS`] blank items in geometric segments.
 #[derive(Debug)]
 pub(crate) struct Segments<T> {
-    table: [AtomicPtr<T>; SEGMENTS],
+    /// Where each segment would begin if it went back to index 0, so that an index need not be made
+    /// an offset; null until the segment is made.
+    origins: [AtomicPtr<T>; SEGMENTS],
     owns: PhantomData<T>,
 }
 
-/// Segment and offset of an index.
+/// The segment of an index below [`MAX_ITEMS`].
 #[inline(always)]
-const fn locate(index: u32) -> (usize, usize) {
+const fn segment_of(index: u32) -> usize {
     let shifted = index + FIRST;
-    let segment = shifted.ilog2() - FIRST_BITS;
-    (segment as usize, (shifted - (FIRST << segment)) as usize)
+    // SAFETY: `FIRST` at least, as the sum does not overflow.
+    unsafe { core::hint::assert_unchecked(shifted != 0) };
+    (shifted.ilog2() - FIRST_BITS) as usize
 }
 
 const fn segment_len(segment: usize) -> usize {
@@ -178,9 +182,17 @@ pub(crate) const fn segment_start(segment: usize) -> u32 {
     (FIRST << segment) - FIRST
 }
 
+fn origin_of<T>(start: *mut T, segment: usize) -> *mut T {
+    start.wrapping_sub(segment_start(segment) as usize)
+}
+
+fn start_of<T>(origin: *mut T, segment: usize) -> *mut T {
+    origin.wrapping_add(segment_start(segment) as usize)
+}
+
 impl<T> Segments<T> {
     pub(crate) const fn new() -> Self {
-        Self { table: [const { AtomicPtr::new(ptr::null_mut()) }; SEGMENTS], owns: PhantomData }
+        Self { origins: [const { AtomicPtr::new(ptr::null_mut()) }; SEGMENTS], owns: PhantomData }
     }
 
     /// The item at `index`, if its segment was made.
@@ -189,35 +201,51 @@ impl<T> Segments<T> {
         if index >= MAX_ITEMS {
             return None;
         }
-        let (segment, offset) = locate(index);
         // Acquire: pairs with the Release that installed the segment.
-        let start = self.table[segment].load(Ordering::Acquire);
-        if start.is_null() {
+        let origin = self.origins[segment_of(index)].load(Ordering::Acquire);
+        if origin.is_null() {
             return None;
         }
-        // SAFETY: an installed segment has `segment_len` valid items (`Blanks`), `locate` keeps the
-        // offset below that, and segments are freed through `&mut self` only.
-        Some(unsafe { &*start.add(offset) })
+        // SAFETY: an installed segment has `segment_len` valid items (`Blanks`), of which this is one,
+        // and segments are freed through `&mut self` only.
+        Some(unsafe { &*origin.wrapping_add(index as usize) })
+    }
+
+    /// The item at `index`, whose segment was made.
+    ///
+    /// # Safety
+    ///
+    /// `get_or_make` was called for this index or one of the same segment, in what happened before,
+    /// and nothing was truncated since.
+    #[inline(always)]
+    pub(crate) unsafe fn get_made(&self, index: u32) -> &T {
+        debug_assert!(self.get(index).is_some());
+        // SAFETY: the index was below `MAX_ITEMS` when its segment was made.
+        let origin = unsafe { self.origins.get_unchecked(segment_of(index)) };
+        // Acquire: as in `get`.
+        // SAFETY: as in `get`; the segment was installed, by the caller's promise.
+        unsafe { &*origin.load(Ordering::Acquire).wrapping_add(index as usize) }
     }
 
     /// Bytes of the segments that were made.
     pub(crate) fn bytes(&self) -> usize {
-        let made = self.table.iter().enumerate();
+        let made = self.origins.iter().enumerate();
         // Relaxed: a figure.
-        made.filter(|(_, start)| !start.load(Ordering::Relaxed).is_null())
+        made.filter(|(_, origin)| !origin.load(Ordering::Relaxed).is_null())
             .map(|(segment, _)| Blanks::<T>::bytes(segment_len(segment)))
             .sum()
     }
 
     /// Frees the segments that start at or above `index`.
     pub(crate) fn truncate(&mut self, index: u32) {
-        for (segment, start) in self.table.iter_mut().enumerate() {
+        for (segment, origin) in self.origins.iter_mut().enumerate() {
             if segment_start(segment) < index {
                 continue;
             }
-            if let Some(start) = NonNull::new(mem::replace(start.get_mut(), ptr::null_mut())) {
-                // SAFETY: installed by `get_or_make` with this length, taken out of the table.
-                drop(unsafe { Blanks::from_raw(start, segment_len(segment)) });
+            let origin = mem::replace(origin.get_mut(), ptr::null_mut());
+            if !origin.is_null() {
+                // SAFETY: installed by `make` with this length, taken out of the table.
+                drop(unsafe { Blanks::from_raw(start_of(origin, segment), segment_len(segment)) });
             }
         }
     }
@@ -240,20 +268,33 @@ impl<T: Blank> Segments<T> {
     #[cold]
     fn make(&self, index: u32) -> &T {
         assert!(index < MAX_ITEMS, "index {index} is past the last segment");
-        let (segment, _) = locate(index);
-        let fresh = Blanks::<T>::new(segment_len(segment)).into_raw();
+        let segment = segment_of(index);
+        let mut fresh = Blanks::<T>::new(segment_len(segment));
+        if origin_of(fresh.start.as_ptr(), segment).is_null() {
+            // The one address that says that there is none: another, while this one is taken.
+            fresh = Blanks::new(segment_len(segment));
+        }
+        let origin = origin_of(fresh.into_raw(), segment);
         // Release: publishes the blank items; Acquire on failure: the winner's.
-        let installed = self.table[segment].compare_exchange(
+        let installed = self.origins[segment].compare_exchange(
             ptr::null_mut(),
-            fresh,
+            origin,
             Ordering::Release,
             Ordering::Acquire,
         );
         if installed.is_err() {
             // SAFETY: ours still, made above with this length.
-            drop(unsafe { Blanks::from_raw(NonNull::new_unchecked(fresh), segment_len(segment)) });
+            drop(unsafe { Blanks::from_raw(start_of(origin, segment), segment_len(segment)) });
         }
         self.get(index).expect("a segment was just installed")
+    }
+
+    /// Makes the segments of all indices below `len`.
+    pub(crate) fn reserve(&self, len: u32) {
+        let starts = (0..SEGMENTS).map(segment_start);
+        for start in starts.take_while(|&start| start < len) {
+            self.get_or_make(start);
+        }
     }
 }
 
@@ -270,16 +311,17 @@ mod tests {
 
     #[test]
     fn every_index_has_its_own_item() {
-        let mut next = (0, 0);
+        let items = Segments::<AtomicU64>::new();
         for index in 0..100_000 {
-            assert_eq!(locate(index), next);
-            next.1 += 1;
-            if next.1 == segment_len(next.0) {
-                next = (next.0 + 1, 0);
-            }
+            let segment = segment_of(index);
+            let offset = index - segment_start(segment);
+            assert!((offset as usize) < segment_len(segment));
+            items.get_or_make(index).store(u64::from(index), Ordering::Relaxed);
         }
-        let (segment, offset) = locate(MAX_ITEMS - 1);
-        assert!(segment < SEGMENTS && offset < segment_len(segment));
+        for index in 0..100_000 {
+            assert_eq!(items.get(index).unwrap().load(Ordering::Relaxed), u64::from(index));
+        }
+        assert_eq!(segment_of(MAX_ITEMS - 1), SEGMENTS - 1);
     }
 
     #[test]

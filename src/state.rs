@@ -133,6 +133,12 @@ impl Word {
         self.0 & Self::LIVE_MASK == Self::LIVE
     }
 
+    /// A live client whose first stream and info are there and current: its record says it all.
+    #[inline(always)]
+    pub(crate) const fn is_plain(self) -> bool {
+        self.0 & (Self::LIVE_MASK | Self::SWUNG | Self::ALIAS) == Self::LIVE
+    }
+
     /// Ended before it ever lived.
     pub(crate) const fn is_refused(self) -> bool {
         matches!(
@@ -325,6 +331,9 @@ mod tests {
             let live =
                 matches!(phase, Phase::Taking | Phase::Live | Phase::Retiring | Phase::Evicting);
             assert_eq!(word.is_live(), live, "{phase:?}");
+            assert_eq!(word.is_plain(), live, "{phase:?}");
+            assert!(!word.swung().is_plain());
+            assert!(!Word::entering(7, Kind::Alias, false).at(phase).is_plain());
         }
     }
 

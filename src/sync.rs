@@ -114,27 +114,40 @@ mod numbers {
         }
     }
 
-    /// See the re-export.
+    /// See the re-export. While this thread's destructors run it has a claim of its own, and `PASSING`.
     #[derive(Debug)]
-    pub(crate) struct ThreadNumber {
-        value: u32,
-        /// Only while this thread's destructors run: a claim of its own.
-        _passing: Option<Claim>,
-    }
+    pub(crate) struct ThreadNumber(u32);
+
+    const PASSING: u32 = 1 << 31;
 
     impl ThreadNumber {
-        #[inline]
+        #[inline(always)]
         pub(crate) fn current() -> Self {
             match NUMBER.get() {
                 NONE => claim(),
-                value => Self { value, _passing: None },
+                value => Self(value),
             }
         }
 
-        #[inline]
+        #[inline(always)]
         pub(crate) fn value(&self) -> u32 {
-            self.value
+            self.0 & !PASSING
         }
+    }
+
+    impl Drop for ThreadNumber {
+        #[inline(always)]
+        fn drop(&mut self) {
+            if self.0 & PASSING != 0 {
+                give_back(self.value());
+            }
+        }
+    }
+
+    #[cold]
+    fn give_back(value: u32) {
+        let node = nodes().find(|node| node.value == value);
+        drop(node.map(Claim));
     }
 
     #[cold]
@@ -144,29 +157,30 @@ mod numbers {
         let kept = CLAIM.try_with(|held| held.0.set(claim.take())).is_ok();
         if kept {
             NUMBER.set(node.value);
+            return ThreadNumber(node.value);
         }
-        ThreadNumber { value: node.value, _passing: claim }
+        core::mem::forget(claim);
+        ThreadNumber(node.value | PASSING)
+    }
+
+    fn nodes() -> impl Iterator<Item = &'static Node> {
+        // Acquire here and below: pairs with the Release in `issue`, which published the node.
+        // SAFETY: nodes are leaked by `issue` and never freed or moved.
+        let first = unsafe { NODES.load(Ordering::Acquire).as_ref() };
+        // SAFETY: as above.
+        core::iter::successors(first, |node| unsafe { node.next.load(Ordering::Acquire).as_ref() })
     }
 
     fn reuse() -> Option<&'static Node> {
-        // Acquire here and below: pairs with the Release in `issue`, which published the node.
-        let mut at = NODES.load(Ordering::Acquire);
-        // SAFETY: nodes are leaked by `issue` and never freed or moved.
-        while let Some(node) = unsafe { at.as_ref() } {
+        nodes().find(|node| {
             // Relaxed, on failure too: a stale answer only costs another number. Acquire on success
             // pairs with the Release of the former owner.
             let free = !node.taken.load(Ordering::Relaxed);
-            if free
-                && node
-                    .taken
-                    .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
-                    .is_ok()
-            {
-                return Some(node);
-            }
-            at = node.next.load(Ordering::Acquire);
-        }
-        None
+            let taken = &node.taken;
+            free && taken
+                .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok()
+        })
     }
 
     fn issue() -> &'static Node {

@@ -8,8 +8,8 @@ use core::ptr::NonNull;
 
 use crossbeam_utils::CachePadded;
 
-use crate::bucket::{Control, Line, Matches, Outcome};
-use crate::entry::{Entry, TAG_BITS};
+use crate::bucket::{Control, Count, Line, Outcome};
+use crate::entry::{Entry, TAG_BITS, Tag};
 use crate::grow::Array;
 use crate::reclaim::Pin;
 use crate::sync::{AtomicPtr, Ordering};
@@ -27,17 +27,18 @@ impl Hash {
         Self(product as u64 ^ (product >> 64) as u64)
     }
 
+    /// The low half; the shard is chosen by the high one.
     #[inline(always)]
-    const fn tag(self) -> u32 {
-        (self.0 as u32) & ((1 << TAG_BITS) - 1)
+    const fn tag(self) -> Tag {
+        Tag::of(self.0)
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct Table {
     shards: Box<[CachePadded<Shard>]>,
-    /// Shifts a hash down to its shard: the top bits choose.
-    shift: u32,
+    /// One less than their number, a power of two.
+    mask: usize,
 }
 
 #[derive(Debug)]
@@ -68,16 +69,15 @@ impl Table {
         let bits = lines.ilog2().min(TAG_BITS);
         Self {
             shards: (0..shards).map(|_| CachePadded::new(Shard::new(bits))).collect(),
-            shift: 63 - shards.ilog2(),
+            mask: shards - 1,
         }
     }
 
     #[inline(always)]
     fn shard(&self, hash: Hash) -> &Shard {
-        // Twice, as a shift by 64 is no shift.
-        let index = (hash.0 >> 1 >> self.shift) as usize;
+        let index = (hash.0 >> 32) as usize & self.mask;
         debug_assert!(index < self.shards.len());
-        // SAFETY: `shift` leaves the top bits that count the shards, a power of two of them.
+        // SAFETY: the mask is one less than the number of shards, see `new`.
         unsafe { self.shards.get_unchecked(index) }
     }
 
@@ -95,11 +95,21 @@ impl Table {
         }
     }
 
-    /// All entries that match, each read once.
+    /// How many entries match, and the slot if it is one.
     #[inline(always)]
-    pub(crate) fn matches<'p>(&'p self, hash: Hash, pin: &'p Pin<'_>) -> (Stamp<'p>, Matches<'p>) {
+    pub(crate) fn count<'p>(&'p self, hash: Hash, pin: &'p Pin<'_>) -> (Stamp<'p>, Count) {
         let stamp = self.chain(hash, pin);
-        (stamp, stamp.line.matches(Entry::new(hash.tag(), 0), pin))
+        (stamp, stamp.line.count(hash.tag(), pin))
+    }
+
+    /// The slots of all entries that match, read by the time this returns.
+    pub(crate) fn slots<'p>(
+        &'p self,
+        hash: Hash,
+        pin: &'p Pin<'_>,
+    ) -> (Stamp<'p>, impl Iterator<Item = u32> + 'p) {
+        let stamp = self.chain(hash, pin);
+        (stamp, stamp.line.slots(hash.tag(), pin))
     }
 
     /// Touches the line of `hash` ahead of its use.

@@ -33,6 +33,7 @@ mod lookup;
 
 pub(crate) use alias::AliasRefusal;
 pub(crate) use connect::Refused;
+pub(crate) use lookup::Glance;
 
 /// Settings that were checked by the builder.
 #[derive(Clone, Copy, Debug)]

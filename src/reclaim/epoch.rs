@@ -94,7 +94,7 @@ impl Reclaimer {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pin(&self) -> Pin<'_> {
         let number = ThreadNumber::current();
         Pin { held: self.pins.pin(number.value()), number, reclaimer: self, stays: PhantomData }

@@ -88,14 +88,15 @@ impl Pins {
     }
 
     /// Takes a pin for the thread that has `number`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pin(&self, number: u32) -> Held<'_> {
         let clock = &*self.clock;
-        let records = match self.records.get(number) {
-            // Relaxed: written by this thread, or by a former owner of its number, or not yet.
-            Some(records) if number < clock.numbers.load(Ordering::Relaxed) => records,
-            _ => self.admit(number),
-        };
+        // Acquire: pairs with the Release in `admit`.
+        if number >= clock.numbers.load(Ordering::Acquire) {
+            self.admit(number);
+        }
+        // SAFETY: `admit` makes all records below `numbers`, and nothing truncates them.
+        let records = unsafe { self.records.get_made(number) };
         let held = Held { since: records.vacant(), clock };
         held.publish(Ordering::Relaxed);
         held
@@ -103,19 +104,19 @@ impl Pins {
 
     /// Has the reclaimer look at the records of `number` from now on.
     #[cold]
-    fn admit(&self, number: u32) -> &Records {
-        let records = self.records.get_or_make(number);
-        // Relaxed, here and on failure: only compared. The barrier of the pin that follows is what the
-        // reclaimer's partner relies on, see `advance`.
-        let mut seen = self.clock.numbers.load(Ordering::Relaxed);
+    fn admit(&self, number: u32) {
+        self.records.reserve(number + 1);
+        // Acquire, also on failure: who finds its number covered finds its records made. Nothing more
+        // is needed for the reclaimer's eyes: the pin that follows has a barrier, see `advance`.
+        let mut seen = self.clock.numbers.load(Ordering::Acquire);
         while seen <= number {
             let numbers = &self.clock.numbers;
-            match numbers.compare_exchange(seen, number + 1, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => break,
+            // Release: publishes the records to the Acquire in `pin`.
+            match numbers.compare_exchange(seen, number + 1, Ordering::Release, Ordering::Acquire) {
+                Ok(_) => return,
                 Err(now) => seen = now,
             }
         }
-        records
     }
 
     /// The stamp of a batch, all of which was unlinked before.
@@ -146,8 +147,9 @@ impl Pins {
         if !clock.barrier.heavy() {
             return;
         }
-        // Relaxed: a number that does not show has a pin that does not, see above.
-        let numbers = clock.numbers.load(Ordering::Relaxed);
+        // Acquire: pairs with the Release in `admit`. A number that does not show has a pin that does
+        // not, see above.
+        let numbers = clock.numbers.load(Ordering::Acquire);
         let records = (0..numbers).filter_map(|number| self.records.get(number));
         let earliest = records.filter_map(Records::earliest).min();
         // AcqRel: Release for `horizon`; Acquire, so that it covers what an earlier `advance` saw.
@@ -163,18 +165,19 @@ impl Pins {
 
 impl Records {
     /// A record without a pin. Only the thread that has the number calls this.
-    #[inline]
+    #[inline(always)]
     fn vacant(&self) -> &AtomicU64 {
-        // Relaxed: this thread's own, or left by a former owner of its number.
-        let mut vacant = self.since.iter().filter(|since| since.load(Ordering::Relaxed) == NEVER);
-        match vacant.next() {
-            Some(since) => since,
-            None => self.vacant_beyond(),
-        }
+        let first = &self.since[0];
+        // Relaxed, here and below: this thread's own, or left by a former owner of its number.
+        if first.load(Ordering::Relaxed) == NEVER { first } else { self.vacant_beyond() }
     }
 
-    #[cold]
+    #[inline(never)]
     fn vacant_beyond(&self) -> &AtomicU64 {
+        let mut rest = self.since[1..].iter();
+        if let Some(since) = rest.find(|since| since.load(Ordering::Relaxed) == NEVER) {
+            return since;
+        }
         // Relaxed: only this thread's number sets it.
         let mut more = self.more.load(Ordering::Relaxed);
         if more.is_null() {
@@ -218,7 +221,7 @@ impl Drop for Pins {
 impl Held<'_> {
     /// Says that this thread reads, from now on. `order` is that of the record's store: Release if it
     /// has read under this record before.
-    #[inline]
+    #[inline(always)]
     fn publish(&self, order: Ordering) {
         // Acquire: pairs with the Release in `stamp`.
         self.since.store(self.clock.now.load(Ordering::Acquire), order);
@@ -227,14 +230,13 @@ impl Held<'_> {
     }
 
     /// Ends the pin and takes it anew.
-    #[inline]
     pub(super) fn renew(&self) {
         self.publish(Ordering::Release);
     }
 }
 
 impl Drop for Held<'_> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         // Release: what was read under the pin comes before the disposal of what it kept (Acquire in
         // `earliest`).

@@ -3,7 +3,7 @@
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
-use super::{Cold, Facts, Hot, Slots};
+use super::{Facts, Hot, Slots, Warm};
 use crate::reclaim::{Header, Panics, Pin, Slab};
 use crate::state::{Phase, Word};
 use crate::swing::{Current, Swung};
@@ -66,7 +66,7 @@ impl<Id, Node, Info, Stream> First<Id, Node, Info, Stream> {
     /// The header is that of a `First`, whose slot's first value is no longer the slot's.
     unsafe fn dispose<T>(
         header: NonNull<Header>,
-        cell: impl Fn(&Hot<Node, Stream>, &Cold<Id, Info>) -> *const UnsafeCell<MaybeUninit<T>>,
+        cell: impl Fn(&Hot<Node, Stream>, &Warm<Id, Info>) -> *const UnsafeCell<MaybeUninit<T>>,
     ) {
         // SAFETY: made by `retire_loose`, disposed of once; the slots outlive all garbage (`Tandem`).
         let (slots, slot) = unsafe {
@@ -75,7 +75,7 @@ impl<Id, Node, Info, Stream> First<Id, Node, Info, Stream> {
         };
         let mut panics = Panics::default();
         panics.run(|| {
-            let cell = cell(slots.hot(slot), slots.cold(slot));
+            let cell = cell(slots.hot(slot), slots.warm(slot));
             // SAFETY: initialized by `fill`, taken out by the exchange that made this item, and no
             // guard can reach it any more.
             unsafe { drop_in(&*cell) };
@@ -91,7 +91,7 @@ impl<Id, Node, Info, Stream> First<Id, Node, Info, Stream> {
 
     unsafe fn dispose_info(header: NonNull<Header>) {
         // SAFETY: an item for an info.
-        unsafe { Self::dispose(header, |_, cold| &raw const cold.info) };
+        unsafe { Self::dispose(header, |_, warm| &raw const warm.info) };
     }
 }
 
@@ -116,7 +116,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         slot: u32,
         old: Current<NonNull<Swung<Info>>>,
     ) -> Option<Loose<Info>> {
-        let value = self.cold(slot).info.with(|cell| cell.cast::<Info>());
+        let value = self.warm(slot).info.with(|cell| cell.cast::<Info>());
         self.loosen(slot, old, value, First::<Id, Node, Info, Stream>::dispose_info)
     }
 
@@ -203,7 +203,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
     }
 
     pub(crate) fn id_of<'a>(&'a self, ended: &'a Ended<Info, Stream>) -> &'a Id {
-        let cell = &self.cold(ended.slot).id;
+        let cell = &self.warm(ended.slot).id;
         // SAFETY: `ended` keeps the record from being retired; a client's has an id.
         cell.with(|cell| unsafe { (*cell).assume_init_ref() })
     }
@@ -219,7 +219,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
             // SAFETY: the last info is `ended`'s until it is retired.
             Current::Swung(swung) => unsafe { &swung.as_ref().value },
             _ => {
-                let cell = &self.cold(ended.slot).info;
+                let cell = &self.warm(ended.slot).info;
                 // SAFETY: `ended` keeps the record; without another info the first is in it.
                 cell.with(|cell| unsafe { (*cell).assume_init_ref() })
             }
@@ -321,7 +321,7 @@ impl<Id, Node, Info, Stream> Slab for Slots<Id, Node, Info, Stream> {
     unsafe fn reclaim(&self, slot: u32) {
         // Relaxed: the reclaimer's grace period orders us after everyone else.
         let word = Word::from_raw(self.word_of(slot).load(Ordering::Relaxed));
-        let (hot, cold) = (self.hot(slot), self.cold(slot));
+        let (hot, warm, cold) = (self.hot(slot), self.warm(slot), self.cold(slot));
         let mut panics = Panics::default();
         // SAFETY of all: initialized by `fill`, moved out by nobody unless it was given back, reachable
         // by no guard, and dropped once as the slot is reclaimed once.
@@ -335,10 +335,10 @@ impl<Id, Node, Info, Stream> Slab for Slots<Id, Node, Info, Stream> {
         }
         if !given_back && !word.is_alias() {
             // SAFETY: see above; a client has an id.
-            panics.run(|| unsafe { drop_in(&cold.id) });
+            panics.run(|| unsafe { drop_in(&warm.id) });
             if cold.info_swing.owns_first() {
                 // SAFETY: see above; no update has taken it out.
-                panics.run(|| unsafe { drop_in(&cold.info) });
+                panics.run(|| unsafe { drop_in(&warm.info) });
             }
             if cold.stream_swing.owns_first() {
                 // SAFETY: see above; it was given, and no attach or detach has taken it out.

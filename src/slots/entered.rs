@@ -40,7 +40,8 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         contents: Contents<Id, Node, Info, Stream>,
     ) -> Entered {
         let Contents { id, node, info, stream } = contents;
-        let (hot, cold) = (self.hot(fresh.slot), self.cold(fresh.slot));
+        let (hot, warm) = (self.hot(fresh.slot), self.warm(fresh.slot));
+        let cold = self.cold(fresh.slot);
         let has_stream = stream.is_some();
         cold.stream_swing.reset(has_stream);
         // Relaxed: published with the record.
@@ -49,8 +50,8 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         // SAFETY: a fresh slot is its receiver's alone: its last incarnation was reclaimed, and
         // nobody looks at the record of a word that says `Entering`.
         unsafe {
-            cold.id.with_mut(|cell| (*cell).write(id));
-            cold.info.with_mut(|cell| (*cell).write(info));
+            warm.id.with_mut(|cell| (*cell).write(id));
+            warm.info.with_mut(|cell| (*cell).write(info));
             if let Some(stream) = stream {
                 hot.stream.with_mut(|cell| (*cell).write(stream));
             }
@@ -105,10 +106,10 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
     pub(crate) unsafe fn names_of_entered(&self, slot: u32) -> (Option<&Id>, &Node) {
         // Relaxed: the kind does not change.
         let word = Word::from_raw(self.word_of(slot).load(Ordering::Relaxed));
-        let (hot, cold) = (self.hot(slot), self.cold(slot));
+        let (hot, warm) = (self.hot(slot), self.warm(slot));
         let id = (!word.is_alias()).then(|| {
             // SAFETY: filled, and moved by nobody meanwhile: the caller's promise.
-            cold.id.with(|cell| unsafe { (*cell).assume_init_ref() })
+            warm.id.with(|cell| unsafe { (*cell).assume_init_ref() })
         });
         // SAFETY: as above.
         let node = hot.node.with(|cell| unsafe { (*cell).assume_init_ref() });
@@ -127,16 +128,16 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
     ) -> Contents<Id, Node, Info, Stream> {
         let slot = entered.slot;
         let has_stream = self.cold(slot).stream_swing.owns_first();
-        let (hot, cold) = (self.hot(slot), self.cold(slot));
+        let (hot, warm, cold) = (self.hot(slot), self.warm(slot), self.cold(slot));
         self.assert_refused(slot);
         // SAFETY: filled by `fill`, taken once (`entered` is consumed), and dropped by nobody else: a
         // refused slot owes nothing when it is reclaimed. Nobody reads names or values of a record
         // that never lived: see the module above.
         unsafe {
             let contents = Contents {
-                id: cold.id.with(|cell| (*cell).assume_init_read()),
+                id: warm.id.with(|cell| (*cell).assume_init_read()),
                 node: hot.node.with(|cell| (*cell).assume_init_read()),
-                info: cold.info.with(|cell| (*cell).assume_init_read()),
+                info: warm.info.with(|cell| (*cell).assume_init_read()),
                 stream: has_stream.then(|| hot.stream.with(|cell| (*cell).assume_init_read())),
             };
             pin.retire_slot(slot, &cold.link);

@@ -20,6 +20,14 @@ pub(crate) struct Live<'p, Id, Node, Info, Stream> {
     hot: &'p Hot<Node, Stream>,
 }
 
+/// A client that was live when its word was read under a pin, which is held for `'p`, and whose first
+/// stream and info were current then.
+pub(crate) struct Plain<'p, Id, Node, Info, Stream> {
+    slots: &'p Slots<Id, Node, Info, Stream>,
+    slot: u32,
+    word: Word,
+}
+
 impl<Id, Node, Info, Stream> Clone for Seen<'_, Id, Node, Info, Stream> {
     fn clone(&self) -> Self {
         *self
@@ -96,7 +104,7 @@ impl<'p, Id, Node, Info, Stream> Live<'p, Id, Node, Info, Stream> {
     #[inline(always)]
     pub(crate) fn id(&self) -> &'p Id {
         assert!(!self.seen.word.is_alias(), "an alias has no client id");
-        let cell = &self.seen.slots.cold(self.seen.slot).id;
+        let cell = &self.seen.slots.warm(self.seen.slot).id;
         // SAFETY: as in `node`; a client's record has an id.
         cell.with(|cell| unsafe { (*cell).assume_init_ref() })
     }
@@ -127,17 +135,18 @@ impl<'p, Id, Node, Info, Stream> Live<'p, Id, Node, Info, Stream> {
     #[inline(always)]
     pub(crate) fn info(&self) -> Option<&'p Info> {
         assert!(!self.seen.word.is_alias(), "an alias has no info");
-        let cold = self.seen.slots.cold(self.seen.slot);
         if self.seen.word.is_swung() {
+            let swing = &self.seen.slots.cold(self.seen.slot).info_swing;
             // SAFETY: infos are swung here, by `swing_info` alone; the pin is held for 'p.
-            match unsafe { cold.info_swing.read::<Info>() } {
+            match unsafe { swing.read::<Info>() } {
                 Current::First => {}
                 Current::Swung(swung) => return Some(&swung.value),
                 Current::Nothing | Current::Closed => return None,
             }
         }
+        let cell = &self.seen.slots.warm(self.seen.slot).info;
         // SAFETY: as in `stream`.
-        Some(cold.info.with(|cell| unsafe { (*cell).assume_init_ref() }))
+        Some(cell.with(|cell| unsafe { (*cell).assume_init_ref() }))
     }
 
     /// Makes `new` the current stream if `accepts` the sequence of what is (`None`: no stream). The
@@ -176,6 +185,50 @@ impl<'p, Id, Node, Info, Stream> Live<'p, Id, Node, Info, Stream> {
             // SAFETY: the exchange took `old` out, and it is this call's.
             Ok(old) => Ok(unsafe { slots.loosen_info(self.seen.slot, old) }),
             Err(new) => Err(new.expect("what was passed comes back")),
+        }
+    }
+}
+
+impl<'p, Id, Node, Info, Stream> Plain<'p, Id, Node, Info, Stream> {
+    /// `word` was read from the slot, which was handed out, under the pin that is held for `'p`, and
+    /// is plain.
+    #[inline(always)]
+    pub(super) fn new(slots: &'p Slots<Id, Node, Info, Stream>, slot: u32, word: Word) -> Self {
+        Self { slots, slot, word }
+    }
+
+    #[inline(always)]
+    pub(crate) fn address(&self) -> Address {
+        Address { slot: self.slot, generation: self.word.generation() }
+    }
+
+    /// Node id and first stream, which was current.
+    #[inline(always)]
+    pub(crate) fn routing(&self) -> (&'p Node, &'p Stream) {
+        // SAFETY: made before the slot was handed out, see `new`.
+        let hot = unsafe { self.slots.hot.get_made(self.slot) };
+        // SAFETY: filled, and kept until the pin goes: see the module above. The stream was given to
+        // `connect`, as the word has no `swung` mark, and current when the word was read: so it was
+        // retired later than the pin was taken, if at all.
+        unsafe {
+            (
+                hot.node.with(|cell| (*cell).assume_init_ref()),
+                hot.stream.with(|cell| (*cell).assume_init_ref()),
+            )
+        }
+    }
+
+    /// Client id and first info, which was current.
+    #[inline(always)]
+    pub(crate) fn profile(&self) -> (&'p Id, &'p Info) {
+        // SAFETY: as in `routing`.
+        let warm = unsafe { self.slots.warm.get_made(self.slot) };
+        // SAFETY: as in `routing`; a client's record has an id.
+        unsafe {
+            (
+                warm.id.with(|cell| (*cell).assume_init_ref()),
+                warm.info.with(|cell| (*cell).assume_init_ref()),
+            )
         }
     }
 }

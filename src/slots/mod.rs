@@ -1,7 +1,8 @@
 //! The slots: one per incarnation, in parallel arrays that nothing ever moves in.
 //!
 //! *State words* stand eight to a cache line and nothing else between them; *hot* records hold what
-//! routing reads, node name and first stream; *cold* ones the rest. A slot is handed out by
+//! routing reads, node name and first stream; *warm* ones client id and first info; *cold* ones what
+//! only writers and replaced values need. A slot is handed out by
 //! [`Slots::allocate`], filled while its word says `Entering`, and given back by the reclaimer.
 //!
 //! Reading a record is safe because of two facts, and [`Seen`] and [`Live`] are their proof:
@@ -22,7 +23,7 @@ mod live;
 
 pub(crate) use ended::{Ended, Loose};
 pub(crate) use entered::{Contents, Entered};
-pub(crate) use live::{Live, Seen};
+pub(crate) use live::{Live, Plain, Seen};
 
 use core::mem::MaybeUninit;
 
@@ -92,9 +93,22 @@ unsafe impl<Node, Stream> Blank for Hot<Node, Stream> {
     }
 }
 
-struct Cold<Id, Info> {
+struct Warm<Id, Info> {
     id: UnsafeCell<MaybeUninit<Id>>,
     info: UnsafeCell<MaybeUninit<Info>>,
+}
+
+// SAFETY: uninitialized memory may be zeros.
+unsafe impl<Id, Info> Blank for Warm<Id, Info> {
+    fn blank() -> Self {
+        Self {
+            id: UnsafeCell::new(MaybeUninit::uninit()),
+            info: UnsafeCell::new(MaybeUninit::uninit()),
+        }
+    }
+}
+
+struct Cold {
     facts: UnsafeCell<MaybeUninit<Facts>>,
     stream_swing: Swing,
     info_swing: Swing,
@@ -115,11 +129,9 @@ struct Cold<Id, Info> {
 }
 
 // SAFETY: uninitialized memory and atomics of 0 and null.
-unsafe impl<Id, Info> Blank for Cold<Id, Info> {
+unsafe impl Blank for Cold {
     fn blank() -> Self {
         Self {
-            id: UnsafeCell::new(MaybeUninit::uninit()),
-            info: UnsafeCell::new(MaybeUninit::uninit()),
             facts: UnsafeCell::new(MaybeUninit::uninit()),
             stream_swing: Swing::new(),
             info_swing: Swing::new(),
@@ -138,7 +150,8 @@ unsafe impl<Id, Info> Blank for Cold<Id, Info> {
 pub(crate) struct Slots<Id, Node, Info, Stream> {
     words: Segments<AtomicU64>,
     hot: Segments<Hot<Node, Stream>>,
-    cold: Segments<Cold<Id, Info>>,
+    warm: Segments<Warm<Id, Info>>,
+    cold: Segments<Cold>,
     /// One more than the largest slot ever handed out.
     next: CachePadded<AtomicU32>,
     /// By thread; a power of two of them.
@@ -167,6 +180,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         Self {
             words: Segments::new(),
             hot: Segments::new(),
+            warm: Segments::new(),
             cold: Segments::new(),
             next: CachePadded::new(AtomicU32::new(0)),
             free: stripes.map(|_| CachePadded::new(IndexStack::new())).collect(),
@@ -186,7 +200,12 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
     }
 
     #[inline(always)]
-    fn cold(&self, slot: u32) -> &Cold<Id, Info> {
+    fn warm(&self, slot: u32) -> &Warm<Id, Info> {
+        self.warm.get(slot).expect("slots in use have a warm record")
+    }
+
+    #[inline(always)]
+    fn cold(&self, slot: u32) -> &Cold {
         self.cold.get(slot).expect("slots in use have a cold record")
     }
 
@@ -196,20 +215,20 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.words.bytes() + self.hot.bytes() + self.cold.bytes()
+        self.words.bytes() + self.hot.bytes() + self.warm.bytes() + self.cold.bytes()
     }
 
     /// Makes the records of the first `capacity` slots.
     pub(crate) fn reserve(&self, capacity: u32) {
-        let mut segment = 0;
-        while segment_start(segment) < capacity {
-            self.make(segment_start(segment));
-            segment += 1;
-        }
+        self.hot.reserve(capacity);
+        self.warm.reserve(capacity);
+        self.cold.reserve(capacity);
+        self.words.reserve(capacity);
     }
 
     fn make(&self, slot: u32) {
         self.hot.get_or_make(slot);
+        self.warm.get_or_make(slot);
         self.cold.get_or_make(slot);
         self.words.get_or_make(slot);
     }
@@ -246,6 +265,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         self.next.store(cut, Ordering::Relaxed);
         self.words.truncate(cut);
         self.hot.truncate(cut);
+        self.warm.truncate(cut);
         self.cold.truncate(cut);
     }
 
@@ -298,6 +318,25 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         // Acquire: pairs with the Release of every transition, and with that of `fill_name`.
         let word = Word::from_raw(self.word_of(slot).load(Ordering::Acquire));
         Seen::new(self, slot, word)
+    }
+
+    /// The client of a slot, if its word says that its record is all there is to know of it.
+    ///
+    /// # Safety
+    ///
+    /// The slot was handed out, in what happened before: it is in an entry of a table.
+    #[inline(always)]
+    pub(crate) unsafe fn plain<'p>(
+        &'p self,
+        slot: u32,
+        _pin: &'p Pin<'_>,
+    ) -> Option<Plain<'p, Id, Node, Info, Stream>> {
+        // SAFETY: `bump` made its word and its records before it handed the slot out, and they go
+        // with `&mut self` alone.
+        let word = unsafe { self.words.get_made(slot) };
+        // Acquire: as in `see`.
+        let word = Word::from_raw(word.load(Ordering::Acquire));
+        word.is_plain().then(|| Plain::new(self, slot, word))
     }
 
     /// As [`see`](Self::see), for a slot number that may be anything.

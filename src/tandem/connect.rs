@@ -295,8 +295,8 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         let mut evicted: Vec<(u32, Word)> = Vec::new();
         for (table, hash) in [(&self.ids, id), (&self.nodes, Some(node))] {
             let Some(hash) = hash else { continue };
-            let (_, matches) = table.matches(hash, &call.pin);
-            for slot in matches.slots() {
+            let (_, slots) = table.slots(hash, &call.pin);
+            for slot in slots {
                 let word = self.slots.see(slot, &call.pin).word;
                 if word.phase() == Phase::Evicted
                     && self.slots.evictor(slot) == Some(newcomer)

@@ -70,12 +70,10 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
     /// first, the words after.
     pub(super) fn rivals(&self, me: u32, facts: Facts, call: &Call<'_>) -> Vec<Rival> {
         let pin = &call.pin;
-        let by_id = facts.id().map(|id| self.ids.matches(id, pin));
-        let (_, by_node) = self.nodes.matches(facts.node(), pin);
-        let by_id: Vec<u32> = by_id.iter().flat_map(|(_, matches)| matches.slots()).collect();
-        let by_node: Vec<u32> = by_node.slots().collect();
+        let by_id = facts.id().map(|id| self.ids.slots(id, pin).1);
+        let (_, by_node) = self.nodes.slots(facts.node(), pin);
         let mut rivals: Vec<Rival> = Vec::new();
-        for slot in by_id.into_iter().chain(by_node) {
+        for slot in by_id.into_iter().flatten().chain(by_node) {
             if slot == me || rivals.iter().any(|rival| rival.slot == slot) {
                 continue;
             }

@@ -6,17 +6,68 @@
 //!
 //! A miss is believed if the control word is unchanged and no match that was seen armed has gone live
 //! meanwhile; else the scan is repeated, which means that a takeover or a split got on (F).
+//!
+//! Nearly every lookup meets no entry, or one that leads to a client that is live with its first stream
+//! and info: [`Tandem::glance_by_id`] and [`Tandem::glance_by_node`] answer those with few instructions, so
+//! that the processor can have several lookups under way at once. `find` is for all others.
 
 use super::Tandem;
 use crate::bucket::Count;
 use crate::reclaim::Pin;
-use crate::slots::{Address, Live};
+use crate::slots::{Address, Live, Plain};
 use crate::state::Phase;
 use crate::table::{Hash, Table};
 
+/// What shows at first sight.
+pub(crate) enum Glance<'p, Id, Node, Info, Stream> {
+    /// The one match, which bears the name unless hashes collide: its caller's to compare.
+    Plain(Plain<'p, Id, Node, Info, Stream>),
+    /// A miss.
+    Absent,
+    /// Anything may be: to be looked up in full.
+    Unclear,
+}
+
 impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
+    #[inline(always)]
+    pub(crate) fn glance_by_id<'p>(
+        &'p self,
+        hash: Hash,
+        pin: &'p Pin<'_>,
+    ) -> Glance<'p, Id, Node, Info, Stream> {
+        self.glance(&self.ids, hash, pin)
+    }
+
+    #[inline(always)]
+    pub(crate) fn glance_by_node<'p>(
+        &'p self,
+        hash: Hash,
+        pin: &'p Pin<'_>,
+    ) -> Glance<'p, Id, Node, Info, Stream> {
+        self.glance(&self.nodes, hash, pin)
+    }
+
+    #[inline(always)]
+    fn glance<'p>(
+        &'p self,
+        table: &'p Table,
+        hash: Hash,
+        pin: &'p Pin<'_>,
+    ) -> Glance<'p, Id, Node, Info, Stream> {
+        let (stamp, count) = table.count(hash, pin);
+        match count {
+            Count::One(slot) => {
+                // SAFETY: the slot of an entry was handed out before the entry was put (`connect`,
+                // `alias`), and the entry was read with Acquire.
+                let plain = unsafe { self.slots.plain(slot, pin) };
+                plain.map_or(Glance::Unclear, Glance::Plain)
+            }
+            Count::None if stamp.holds() => Glance::Absent,
+            _ => Glance::Unclear,
+        }
+    }
+
     /// The live client with that client id.
-    #[inline]
     pub(crate) fn find_by_id<'p>(
         &'p self,
         hash: Hash,
@@ -27,7 +78,6 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
     }
 
     /// The live client with that node id or alias.
-    #[inline]
     pub(crate) fn find_by_node<'p>(
         &'p self,
         hash: Hash,
@@ -37,7 +87,6 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         self.find(&self.nodes, hash, |live| is_node(live.node()), pin)
     }
 
-    #[inline(always)]
     fn find<'p>(
         &'p self,
         table: &'p Table,
@@ -45,15 +94,15 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         mut bears_name: impl FnMut(&Live<'p, Id, Node, Info, Stream>) -> bool,
         pin: &'p Pin<'_>,
     ) -> Option<Live<'p, Id, Node, Info, Stream>> {
-        let (stamp, matches) = table.matches(hash, pin);
-        match matches.count() {
+        let (stamp, count) = table.count(hash, pin);
+        match count {
             Count::None if stamp.holds() => return None,
             Count::One(slot) => {
                 if let Some(live) = self.slots.see(slot, pin).live()
-                    && !live.word().is_alias()
                     && bears_name(&live)
+                    && let Some(client) = self.client_of(live, pin)
                 {
-                    return Some(live);
+                    return Some(client);
                 }
             }
             _ => {}
@@ -61,7 +110,7 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         self.find_slowly(table, hash, bears_name, pin)
     }
 
-    /// The whole rule, for chains with overflow, several matches, aliases, and what is under way.
+    /// The whole rule, for several matches and what is under way.
     #[cold]
     fn find_slowly<'p>(
         &'p self,
@@ -71,11 +120,11 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         pin: &'p Pin<'_>,
     ) -> Option<Live<'p, Id, Node, Info, Stream>> {
         loop {
-            let (stamp, matches) = table.matches(hash, pin);
+            let (stamp, slots) = table.slots(hash, pin);
             let mut armed = Vec::new();
             let mut met = 0;
             let mut newest: Option<(Address, Live<'p, Id, Node, Info, Stream>)> = None;
-            for slot in matches.slots() {
+            for slot in slots {
                 met += 1;
                 let seen = self.slots.see(slot, pin);
                 if seen.word.phase() == Phase::Armed {
@@ -134,8 +183,8 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
     /// Touches the records that the chain's entries lead to.
     #[inline]
     pub(crate) fn prefetch_records(&self, hash: Hash, pin: &Pin<'_>) {
-        let (_, matches) = self.nodes.matches(hash, pin);
-        if let Count::One(slot) = matches.count() {
+        let (_, count) = self.nodes.count(hash, pin);
+        if let Count::One(slot) = count {
             self.slots.prefetch(slot);
         }
     }
