@@ -25,7 +25,7 @@ const STEADY: usize = 4;
 
 /// Rounds of a flush without progress before it says that a guard is in the way. Each yields, so that
 /// a lookup that was preempted while pinned can finish.
-const PATIENCE: usize = 64;
+const PATIENCE: usize = 32;
 
 /// See the module.
 #[derive(Debug)]
