@@ -1,9 +1,11 @@
 //! Arrays that grow without moving: geometric segments behind one small pointer table.
 //!
-//! Segment *k* holds `FIRST << k` items, so an index finds its item with one leading-zero count and
-//! one load from a table that stays in the first-level cache. Nothing is ever copied, so references
-//! into a segment stay good until the whole array goes, and memory comes zeroed from the allocator:
-//! the pages of a large segment are touched when their slots are first used, not when it is made.
+//! Segment *k* holds 2^*k* times as many items as the first, so an index finds its item with one
+//! leading-zero count and one load from a table that stays in the first-level cache; an index in the
+//! first segment, which is as large as the capacity that was asked for, needs neither. Nothing is ever
+//! copied, so references into a segment stay good until the whole array goes, and memory comes zeroed
+//! from the allocator: the pages of a large segment are touched when their slots are first used, not
+//! when it is made.
 
 use core::alloc::Layout;
 use core::marker::PhantomData;
@@ -144,12 +146,11 @@ impl<T> Drop for Blanks<T> {
     }
 }
 
-/// Items in the first segment, as a power of two.
+/// Items in the first segment at least, as a power of two.
 #[cfg(not(loom))]
 const FIRST_BITS: u32 = 6;
 #[cfg(loom)]
 const FIRST_BITS: u32 = 3;
-const FIRST: u32 = 1 << FIRST_BITS;
 
 /// One more than the largest index there can be.
 pub(crate) const MAX_ITEMS: u32 = 1 << 31;
@@ -157,42 +158,68 @@ const SEGMENTS: usize = (32 - FIRST_BITS) as usize;
 
 /// An array of up to [`MAX_ITEMS`] blank items in geometric segments.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Segments<T> {
+    first: FirstLen,
     /// Where each segment would begin if it went back to index 0, so that an index need not be made
     /// an offset; null until the segment is made.
     origins: [AtomicPtr<T>; SEGMENTS],
     owns: PhantomData<T>,
 }
 
-/// The segment of an index below [`MAX_ITEMS`].
-#[inline(always)]
-const fn segment_of(index: u32) -> usize {
-    let shifted = index + FIRST;
-    // SAFETY: `FIRST` at least, as the sum does not overflow.
-    unsafe { core::hint::assert_unchecked(shifted != 0) };
-    (shifted.ilog2() - FIRST_BITS) as usize
-}
+/// The number of items in the first segment, a power of two, and so the layout of all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FirstLen(u32);
 
-const fn segment_len(segment: usize) -> usize {
-    (FIRST as usize) << segment
-}
+impl FirstLen {
+    pub(crate) const LEAST: Self = Self(1 << FIRST_BITS);
 
-/// The first index of a segment.
-pub(crate) const fn segment_start(segment: usize) -> u32 {
-    (FIRST << segment) - FIRST
-}
+    /// Room for `items` in the first segment, or for as many as one may have.
+    pub(crate) fn for_items(items: u32) -> Self {
+        // Small enough that no index plus it overflows.
+        Self(items.clamp(Self::LEAST.0, MAX_ITEMS / 2).next_power_of_two())
+    }
 
-fn origin_of<T>(start: *mut T, segment: usize) -> *mut T {
-    start.wrapping_sub(segment_start(segment) as usize)
-}
+    /// The segment of an index below [`MAX_ITEMS`].
+    #[inline(always)]
+    const fn segment_of(self, index: u32) -> usize {
+        if index < self.0 {
+            // What the rest comes to as well, at once, and for the processor to guess.
+            return 0;
+        }
+        let shifted = index + self.0;
+        // SAFETY: at least twice the first length, as the sum does not overflow; so its logarithm is
+        // larger, too.
+        unsafe { core::hint::assert_unchecked(shifted != 0 && self.0 != 0) };
+        (shifted.ilog2() - self.0.trailing_zeros()) as usize
+    }
 
-fn start_of<T>(origin: *mut T, segment: usize) -> *mut T {
-    origin.wrapping_add(segment_start(segment) as usize)
+    const fn len_of(self, segment: usize) -> usize {
+        (self.0 as usize) << segment
+    }
+
+    /// The first index of a segment. All indices are below that of the last segment but one.
+    pub(crate) fn start_of(self, segment: usize) -> u32 {
+        ((u64::from(self.0) << segment) - u64::from(self.0)).min(u64::from(u32::MAX)) as u32
+    }
 }
 
 impl<T> Segments<T> {
     pub(crate) const fn new() -> Self {
-        Self { origins: [const { AtomicPtr::new(ptr::null_mut()) }; SEGMENTS], owns: PhantomData }
+        Self::with_first(FirstLen::LEAST)
+    }
+
+    pub(crate) const fn with_first(first: FirstLen) -> Self {
+        let origins = [const { AtomicPtr::new(ptr::null_mut()) }; SEGMENTS];
+        Self { first, origins, owns: PhantomData }
+    }
+
+    fn origin_of(&self, start: *mut T, segment: usize) -> *mut T {
+        start.wrapping_sub(self.first.start_of(segment) as usize)
+    }
+
+    fn start_of(&self, origin: *mut T, segment: usize) -> *mut T {
+        origin.wrapping_add(self.first.start_of(segment) as usize)
     }
 
     /// The item at `index`, if its segment was made.
@@ -202,7 +229,7 @@ impl<T> Segments<T> {
             return None;
         }
         // Acquire: pairs with the Release that installed the segment.
-        let origin = self.origins[segment_of(index)].load(Ordering::Acquire);
+        let origin = self.origins[self.first.segment_of(index)].load(Ordering::Acquire);
         if origin.is_null() {
             return None;
         }
@@ -221,7 +248,7 @@ impl<T> Segments<T> {
     pub(crate) unsafe fn get_made(&self, index: u32) -> &T {
         debug_assert!(self.get(index).is_some());
         // SAFETY: the index was below `MAX_ITEMS` when its segment was made.
-        let origin = unsafe { self.origins.get_unchecked(segment_of(index)) };
+        let origin = unsafe { self.origins.get_unchecked(self.first.segment_of(index)) };
         // Acquire: as in `get`.
         // SAFETY: as in `get`; the segment was installed, by the caller's promise.
         unsafe { &*origin.load(Ordering::Acquire).wrapping_add(index as usize) }
@@ -232,20 +259,21 @@ impl<T> Segments<T> {
         let made = self.origins.iter().enumerate();
         // Relaxed: a figure.
         made.filter(|(_, origin)| !origin.load(Ordering::Relaxed).is_null())
-            .map(|(segment, _)| Blanks::<T>::bytes(segment_len(segment)))
+            .map(|(segment, _)| Blanks::<T>::bytes(self.first.len_of(segment)))
             .sum()
     }
 
     /// Frees the segments that start at or above `index`.
     pub(crate) fn truncate(&mut self, index: u32) {
-        for (segment, origin) in self.origins.iter_mut().enumerate() {
-            if segment_start(segment) < index {
+        for segment in 0..SEGMENTS {
+            if self.first.start_of(segment) < index {
                 continue;
             }
-            let origin = mem::replace(origin.get_mut(), ptr::null_mut());
+            let origin = mem::replace(self.origins[segment].get_mut(), ptr::null_mut());
             if !origin.is_null() {
+                let (start, len) = (self.start_of(origin, segment), self.first.len_of(segment));
                 // SAFETY: installed by `make` with this length, taken out of the table.
-                drop(unsafe { Blanks::from_raw(start_of(origin, segment), segment_len(segment)) });
+                drop(unsafe { Blanks::from_raw(start, len) });
             }
         }
     }
@@ -268,13 +296,14 @@ impl<T: Blank> Segments<T> {
     #[cold]
     fn make(&self, index: u32) -> &T {
         assert!(index < MAX_ITEMS, "index {index} is past the last segment");
-        let segment = segment_of(index);
-        let mut fresh = Blanks::<T>::new(segment_len(segment));
-        if origin_of(fresh.start.as_ptr(), segment).is_null() {
+        let segment = self.first.segment_of(index);
+        let len = self.first.len_of(segment);
+        let mut fresh = Blanks::<T>::new(len);
+        if self.origin_of(fresh.start.as_ptr(), segment).is_null() {
             // The one address that says that there is none: another, while this one is taken.
-            fresh = Blanks::new(segment_len(segment));
+            fresh = Blanks::new(len);
         }
-        let origin = origin_of(fresh.into_raw(), segment);
+        let origin = self.origin_of(fresh.into_raw(), segment);
         // Release: publishes the blank items; Acquire on failure: the winner's.
         let installed = self.origins[segment].compare_exchange(
             ptr::null_mut(),
@@ -284,14 +313,14 @@ impl<T: Blank> Segments<T> {
         );
         if installed.is_err() {
             // SAFETY: ours still, made above with this length.
-            drop(unsafe { Blanks::from_raw(start_of(origin, segment), segment_len(segment)) });
+            drop(unsafe { Blanks::from_raw(self.start_of(origin, segment), len) });
         }
         self.get(index).expect("a segment was just installed")
     }
 
     /// Makes the segments of all indices below `len`.
     pub(crate) fn reserve(&self, len: u32) {
-        let starts = (0..SEGMENTS).map(segment_start);
+        let starts = (0..SEGMENTS).map(|segment| self.first.start_of(segment));
         for start in starts.take_while(|&start| start < len) {
             self.get_or_make(start);
         }
@@ -311,17 +340,30 @@ mod tests {
 
     #[test]
     fn every_index_has_its_own_item() {
-        let items = Segments::<AtomicU64>::new();
-        for index in 0..100_000 {
-            let segment = segment_of(index);
-            let offset = index - segment_start(segment);
-            assert!((offset as usize) < segment_len(segment));
-            items.get_or_make(index).store(u64::from(index), Ordering::Relaxed);
+        for capacity in [0, 1_000] {
+            let first = FirstLen::for_items(capacity);
+            let items = Segments::<AtomicU64>::with_first(first);
+            for index in 0..100_000 {
+                let segment = first.segment_of(index);
+                let offset = index - first.start_of(segment);
+                assert!((offset as usize) < first.len_of(segment));
+                items.get_or_make(index).store(u64::from(index), Ordering::Relaxed);
+            }
+            for index in 0..100_000 {
+                assert_eq!(items.get(index).unwrap().load(Ordering::Relaxed), u64::from(index));
+            }
         }
-        for index in 0..100_000 {
-            assert_eq!(items.get(index).unwrap().load(Ordering::Relaxed), u64::from(index));
+    }
+
+    #[test]
+    fn every_capacity_has_a_layout() {
+        for items in [0, 1, 65, 1 << 20, MAX_ITEMS / 2, MAX_ITEMS, u32::MAX] {
+            let first = FirstLen::for_items(items);
+            assert!(first.0.is_power_of_two() && first.0 >= items.min(MAX_ITEMS / 2));
+            let last = first.segment_of(MAX_ITEMS - 1);
+            assert!(last < SEGMENTS && first.start_of(last) < MAX_ITEMS);
+            assert!(first.start_of(last + 1) >= MAX_ITEMS - 1);
         }
-        assert_eq!(segment_of(MAX_ITEMS - 1), SEGMENTS - 1);
     }
 
     #[test]

@@ -78,11 +78,9 @@ impl Call<'_> {
 impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
     pub(crate) fn new(settings: Settings) -> Self {
         let Settings { max_clients, capacity, shards, policy, stripes } = settings;
-        let slots = Slots::new(stripes);
-        // The builder keeps capacities to the number of slots, which is 32 bits.
-        slots.reserve(capacity as u32);
         Self {
-            slots,
+            // The builder keeps capacities to the number of slots, which is 32 bits.
+            slots: Slots::new(capacity as u32, stripes),
             ids: Table::new(shards, capacity),
             nodes: Table::new(shards, capacity),
             places: Places::new(max_clients, stripes),

@@ -31,7 +31,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::list::List;
 use crate::reclaim::Pin;
-use crate::segments::{Blank, MAX_ITEMS, Segments, segment_start};
+use crate::segments::{Blank, FirstLen, MAX_ITEMS, Segments};
 use crate::stack::IndexStack;
 use crate::state::{Phase, Word};
 use crate::swing::Swing;
@@ -148,6 +148,7 @@ unsafe impl Blank for Cold {
 
 /// See the module.
 pub(crate) struct Slots<Id, Node, Info, Stream> {
+    first: FirstLen,
     words: Segments<AtomicU64>,
     hot: Segments<Hot<Node, Stream>>,
     warm: Segments<Warm<Id, Info>>,
@@ -175,17 +176,24 @@ where
 }
 
 impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
-    pub(crate) fn new(stripes: usize) -> Self {
+    /// Room for `capacity` slots before anything grows.
+    pub(crate) fn new(capacity: u32, stripes: usize) -> Self {
         let stripes = 0..stripes.next_power_of_two();
-        Self {
-            words: Segments::new(),
-            hot: Segments::new(),
-            warm: Segments::new(),
-            cold: Segments::new(),
+        let first = FirstLen::for_items(capacity);
+        let slots = Self {
+            first,
+            words: Segments::with_first(first),
+            hot: Segments::with_first(first),
+            warm: Segments::with_first(first),
+            cold: Segments::with_first(first),
             next: CachePadded::new(AtomicU32::new(0)),
             free: stripes.map(|_| CachePadded::new(IndexStack::new())).collect(),
             floor: 0,
+        };
+        if capacity > 0 {
+            slots.make(0);
         }
+        slots
     }
 
     /// The state word of a slot that was handed out once.
@@ -218,14 +226,6 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         self.words.bytes() + self.hot.bytes() + self.warm.bytes() + self.cold.bytes()
     }
 
-    /// Makes the records of the first `capacity` slots.
-    pub(crate) fn reserve(&self, capacity: u32) {
-        self.hot.reserve(capacity);
-        self.warm.reserve(capacity);
-        self.cold.reserve(capacity);
-        self.words.reserve(capacity);
-    }
-
     fn make(&self, slot: u32) {
         self.hot.get_or_make(slot);
         self.warm.get_or_make(slot);
@@ -252,7 +252,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
             used = slot;
         }
         // Whole segments go; below the cut, free slots are free as before.
-        let starts = (0..).map(segment_start);
+        let starts = (0..).map(|segment| self.first.start_of(segment));
         let cut = starts.take_while(|&start| start < handed_out).find(|&start| start >= used);
         let cut = cut.unwrap_or(handed_out);
         for slot in cut..handed_out {
@@ -337,6 +337,18 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         // Acquire: as in `see`.
         let word = Word::from_raw(word.load(Ordering::Acquire));
         word.is_plain().then(|| Plain::new(self, slot, word))
+    }
+
+    /// The client of that address, likewise. The slot number may be anything.
+    #[inline(always)]
+    pub(crate) fn plain_at<'p>(
+        &'p self,
+        address: Address,
+        pin: &'p Pin<'_>,
+    ) -> Option<Plain<'p, Id, Node, Info, Stream>> {
+        let word = self.find(address.slot, pin)?.word;
+        let is_it = word.is_plain() && word.generation() == address.generation;
+        is_it.then(|| Plain::new(self, address.slot, word))
     }
 
     /// As [`see`](Self::see), for a slot number that may be anything.
