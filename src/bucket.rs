@@ -20,11 +20,11 @@
 
 use core::ptr;
 
+use crate::blanks::Blank;
 use crate::block::Block;
 use crate::entry::{Entry, Tag};
 use crate::reclaim::Pin;
 use crate::scan;
-use crate::segments::Blank;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, fence};
 
 /// Places in a line.

@@ -7,7 +7,8 @@
 
 use crossbeam_utils::CachePadded;
 
-use crate::segments::{Blank, Segments};
+use crate::blanks::Blank;
+use crate::segments::Segments;
 use crate::sync::{AtomicU32, AtomicUsize, Ordering};
 
 /// Set on a count when the registry goes: the next one to reach zero is final.

@@ -12,10 +12,10 @@
 
 use core::ptr::NonNull;
 
+use crate::blanks::Blanks;
 use crate::bucket::Line;
 use crate::entry::{Entry, TAG_BITS, Tag};
 use crate::reclaim::{Header, Pin};
-use crate::segments::Blanks;
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 
 /// Lines that a writer splits besides the one it needs.

@@ -46,12 +46,14 @@ impl<'g, Id, Node, Info, Stream> Iterator for Iter<'g, Id, Node, Info, Stream> {
         while self.next < self.end {
             let slot = self.next;
             self.next += 1;
-            // SAFETY: below `end`, hence handed out.
-            if let Some(plain) = unsafe { self.tandem.slots.plain(slot, self.pin) } {
+            // `find`: the slot may have been vacated.
+            let Some(seen) = self.tandem.slots.find(slot, self.pin) else {
+                continue;
+            };
+            if let Some(plain) = seen.plain() {
                 return Some(ClientRef::plain(plain, self.registry));
             }
-            let live = self.tandem.slots.see(slot, self.pin).live();
-            let client = live.filter(|live| !live.word().is_alias());
+            let client = seen.live().filter(|live| !live.word().is_alias());
             if let Some(client) = client.and_then(|live| ClientRef::new(live, self.registry)) {
                 return Some(client);
             }

@@ -103,6 +103,7 @@
 
 #![cfg_attr(loom, allow(dead_code))]
 
+mod blanks;
 mod block;
 mod bucket;
 mod builder;
@@ -116,6 +117,7 @@ mod guard;
 mod iter;
 mod key;
 mod list;
+mod pages;
 mod places;
 mod policy;
 mod prefetch;

@@ -211,7 +211,7 @@ impl<Id, Node, Info, Stream, S> Registry<Id, Node, Info, Stream, S> {
     /// assert!(registry.stats().bytes < peak / 10 && registry.contains(&0));
     /// ```
     pub fn shrink_to_fit(&mut self) {
-        self.tandem.get_mut().shrink();
+        self.tandem.shrink();
     }
 
     /// Calls `f` with every stream there is, and the key that names it.

@@ -7,144 +7,15 @@
 //! from the allocator: the pages of a large segment are touched when their slots are first used, not
 //! when it is made.
 
-use core::alloc::Layout;
 use core::marker::PhantomData;
-use core::mem;
-use core::ptr::{self, NonNull};
+use core::ops::Range;
+use core::ptr;
 // The segment table is not modelled by loom and has no steps: it is written once per segment, by one
 // exchange, and a step per lookup would multiply what the checkers have to explore.
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-/// Values that may come to be as zeroed memory.
-///
-/// # Safety
-///
-/// All-zero bytes are a valid value of the type, equal to `blank()`, except under loom, whose
-/// atomics have to be made by `blank()`.
-pub(crate) unsafe trait Blank {
-    fn blank() -> Self;
-}
-
-// SAFETY: an atomic of 0 is its zero bytes.
-unsafe impl Blank for crate::sync::AtomicU64 {
-    fn blank() -> Self {
-        Self::new(0)
-    }
-}
-
-/// A fixed number of blank values, aligned as asked, each of them dropped never: what is in them is
-/// for the owner to drop.
-#[derive(Debug)]
-pub(crate) struct Blanks<T> {
-    start: NonNull<T>,
-    len: usize,
-}
-
-// SAFETY: an owner of values of `T`, like `Box<[T]>`.
-unsafe impl<T: Send> Send for Blanks<T> {}
-// SAFETY: as above.
-unsafe impl<T: Sync> Sync for Blanks<T> {}
-
-impl<T: Blank> Blanks<T> {
-    pub(crate) fn new(len: usize) -> Self {
-        let start = Self::allocate(len);
-        if cfg!(loom) {
-            for at in 0..len {
-                // SAFETY: `at < len`, inside the fresh allocation.
-                unsafe { start.add(at).write(T::blank()) };
-            }
-        }
-        Self { start, len }
-    }
-
-    /// The allocation asks for the alignment that the system's zeroed pages have anyway and rounds up
-    /// by itself: allocators answer a larger one by clearing every byte by hand, at once.
-    fn allocate(len: usize) -> NonNull<T> {
-        let layout = Self::layout(len);
-        // SAFETY: the layout's size is not zero, it has room for the header.
-        let raw = unsafe { std::alloc::alloc_zeroed(layout) };
-        if raw.is_null() {
-            std::alloc::handle_alloc_error(layout);
-        }
-        let offset = HEADER + (raw as usize + HEADER).wrapping_neg() % Self::ALIGN;
-        // SAFETY: `offset <= HEADER + ALIGN`, which `layout` adds to the items' size; the word before
-        // the items is inside the allocation and aligned, as `ALIGN` is at least a word's.
-        unsafe {
-            let start = raw.add(offset);
-            start.cast::<*mut u8>().sub(1).write(raw);
-            NonNull::new_unchecked(start.cast())
-        }
-    }
-}
-
-const HEADER: usize = mem::size_of::<*mut u8>();
-
-impl<T> Blanks<T> {
-    const ALIGN: usize = {
-        let line = 64;
-        let item = mem::align_of::<T>();
-        if item > line { item } else { line }
-    };
-
-    fn layout(len: usize) -> Layout {
-        let bytes = len
-            .checked_mul(mem::size_of::<T>())
-            .and_then(|items| items.checked_add(HEADER + Self::ALIGN));
-        bytes
-            .and_then(|bytes| Layout::from_size_align(bytes, HEADER).ok())
-            .expect("the size of a segment fits the address space")
-    }
-
-    pub(crate) const fn bytes(len: usize) -> usize {
-        len * mem::size_of::<T>()
-    }
-
-    pub(crate) fn as_mut_slice(&mut self) -> &mut [T] {
-        // SAFETY: as in `deref`, and exclusive.
-        unsafe { core::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
-    }
-
-    /// Gives the memory up for `from_raw`.
-    fn into_raw(self) -> *mut T {
-        let start = self.start.as_ptr();
-        mem::forget(self);
-        start
-    }
-
-    /// # Safety
-    ///
-    /// `start` is what `into_raw` returned for the same `len`, not taken back before.
-    unsafe fn from_raw(start: *mut T, len: usize) -> Self {
-        // SAFETY: not null, as an allocation.
-        Self { start: unsafe { NonNull::new_unchecked(start) }, len }
-    }
-}
-
-impl<T> core::ops::Deref for Blanks<T> {
-    type Target = [T];
-
-    #[inline]
-    fn deref(&self) -> &[T] {
-        // SAFETY: `allocate` made `len` valid values (`Blank`) at `start`, aligned for `T`.
-        unsafe { core::slice::from_raw_parts(self.start.as_ptr(), self.len) }
-    }
-}
-
-impl<T> Drop for Blanks<T> {
-    fn drop(&mut self) {
-        #[cfg(loom)]
-        for at in 0..self.len {
-            // SAFETY: loom's atomics are boxes and cells of its own; each was written by `new`.
-            unsafe { ptr::drop_in_place(self.start.add(at).as_ptr()) };
-        }
-        // SAFETY: `allocate` left the allocation's own address in the word before the items and used
-        // the same layout.
-        unsafe {
-            let raw = self.start.cast::<*mut u8>().sub(1).read();
-            std::alloc::dealloc(raw, Self::layout(self.len));
-        }
-    }
-}
+use crate::blanks::{Blank, Blanks};
+use crate::pages;
 
 /// Items in the first segment at least, as a power of two.
 #[cfg(not(loom))]
@@ -234,7 +105,7 @@ impl<T> Segments<T> {
             return None;
         }
         // SAFETY: an installed segment has `segment_len` valid items (`Blanks`), of which this is one,
-        // and segments are freed through `&mut self` only.
+        // and a segment is freed when nobody uses its items (`vacate`).
         Some(unsafe { &*origin.wrapping_add(index as usize) })
     }
 
@@ -243,7 +114,7 @@ impl<T> Segments<T> {
     /// # Safety
     ///
     /// `get_or_make` was called for this index or one of the same segment, in what happened before,
-    /// and nothing was truncated since.
+    /// and it was not vacated since.
     #[inline(always)]
     pub(crate) unsafe fn get_made(&self, index: u32) -> &T {
         debug_assert!(self.get(index).is_some());
@@ -263,19 +134,59 @@ impl<T> Segments<T> {
             .sum()
     }
 
-    /// Frees the segments that start at or above `index`.
-    pub(crate) fn truncate(&mut self, index: u32) {
-        for segment in 0..SEGMENTS {
-            if self.first.start_of(segment) < index {
+    /// Gives back the memory of these items, as far as it is theirs alone: whole segments, and whole
+    /// pages of others.
+    ///
+    /// # Safety
+    ///
+    /// Nobody uses the items, or will before `get_or_make` was called for each again. They are then
+    /// blank or as they were.
+    pub(crate) unsafe fn vacate(&self, items: Range<u32>) {
+        for (segment, part) in self.parts_of(items) {
+            // Acquire: as in `get`.
+            let origin = self.origins[segment].load(Ordering::Acquire);
+            if origin.is_null() {
                 continue;
             }
-            let origin = mem::replace(self.origins[segment].get_mut(), ptr::null_mut());
-            if !origin.is_null() {
-                let (start, len) = (self.start_of(origin, segment), self.first.len_of(segment));
-                // SAFETY: installed by `make` with this length, taken out of the table.
+            let (start, len) = (self.start_of(origin, segment), self.first.len_of(segment));
+            if part == (0..len) {
+                // Release: pairs with the Acquire of whoever finds the segment gone.
+                self.origins[segment].store(ptr::null_mut(), Ordering::Release);
+                // SAFETY: installed by `make` with this length, taken out of the table, and nobody
+                // uses its items.
                 drop(unsafe { Blanks::from_raw(start, len) });
+            } else {
+                let (place, bytes) = Blanks::pages_of(start, len, part);
+                if bytes > 0 {
+                    // SAFETY: pages of a mapping that hold nothing but items that nobody uses.
+                    unsafe { pages::discard(place, bytes) };
+                }
             }
         }
+    }
+
+    /// Bytes in `bytes` that [`vacate`](Self::vacate) gave back, if these items were not used since.
+    pub(crate) fn bytes_vacated(&self, items: Range<u32>) -> usize {
+        let pages = self.parts_of(items).map(|(segment, part)| {
+            let origin = self.origins[segment].load(Ordering::Acquire);
+            if origin.is_null() {
+                return 0;
+            }
+            let (start, len) = (self.start_of(origin, segment), self.first.len_of(segment));
+            Blanks::pages_of(start, len, part).1
+        });
+        pages.sum()
+    }
+
+    /// What is in each segment of a range of items.
+    fn parts_of(&self, items: Range<u32>) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let first = self.first;
+        (0..SEGMENTS).filter_map(move |segment| {
+            let (start, len) = (first.start_of(segment) as usize, first.len_of(segment));
+            let from = (items.start as usize).max(start);
+            let to = (items.end as usize).min(start + len);
+            (from < to).then(|| (segment, from - start..to - start))
+        })
     }
 }
 
@@ -299,7 +210,7 @@ impl<T: Blank> Segments<T> {
         let segment = self.first.segment_of(index);
         let len = self.first.len_of(segment);
         let mut fresh = Blanks::<T>::new(len);
-        if self.origin_of(fresh.start.as_ptr(), segment).is_null() {
+        if self.origin_of(fresh.start(), segment).is_null() {
             // The one address that says that there is none: another, while this one is taken.
             fresh = Blanks::new(len);
         }
@@ -329,7 +240,14 @@ impl<T: Blank> Segments<T> {
 
 impl<T> Drop for Segments<T> {
     fn drop(&mut self) {
-        self.truncate(0);
+        for segment in 0..SEGMENTS {
+            let origin = *self.origins[segment].get_mut();
+            if !origin.is_null() {
+                let (start, len) = (self.start_of(origin, segment), self.first.len_of(segment));
+                // SAFETY: installed by `make` with this length, and `&mut self`.
+                drop(unsafe { Blanks::from_raw(start, len) });
+            }
+        }
     }
 }
 
@@ -367,29 +285,39 @@ mod tests {
     }
 
     #[test]
-    fn blanks_are_zero_and_aligned() {
-        #[repr(align(256))]
-        struct Wide(u64);
-        // SAFETY: plain integers.
-        unsafe impl Blank for Wide {
-            fn blank() -> Self {
-                Self(0)
-            }
-        }
-        let wide = Blanks::<Wide>::new(9);
-        assert_eq!(wide.as_ptr() as usize % 256, 0);
-        assert!(wide.iter().all(|item| item.0 == 0));
-    }
-
-    #[test]
-    fn truncation_forgets_what_was_above() {
-        let mut items = Segments::<AtomicU64>::new();
+    fn what_was_vacated_is_blank_or_as_it_was() {
+        let items = Segments::<AtomicU64>::new();
         for index in [0, 64, 1_000] {
             items.get_or_make(index).store(u64::from(index) + 1, Ordering::Relaxed);
         }
-        items.truncate(64);
+        // SAFETY: nobody uses them.
+        unsafe { items.vacate(64..MAX_ITEMS) };
         assert_eq!(items.get(0).unwrap().load(Ordering::Relaxed), 1);
         assert!(items.get(64).is_none() && items.get(1_000).is_none());
         assert_eq!(items.get_or_make(64).load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn segments_in_the_middle_go_and_pages_around_the_rest() {
+        const ITEMS: u32 = 1 << 16;
+        let items = Segments::<AtomicU64>::new();
+        for index in 0..ITEMS {
+            items.get_or_make(index).store(1, Ordering::Relaxed);
+        }
+        let before = items.bytes();
+        let vacated = 100..ITEMS - 1;
+        // SAFETY: nobody uses them.
+        unsafe { items.vacate(vacated.clone()) };
+        let after = items.bytes() - items.bytes_vacated(vacated.clone());
+        assert!(after < before / 2 && (!pages::IS_HERE || after < 1 << 15), "{before}, {after}");
+        for index in (0..100).chain([ITEMS - 1]) {
+            assert_eq!(items.get(index).unwrap().load(Ordering::Relaxed), 1);
+        }
+        for index in vacated {
+            let item = items.get_or_make(index);
+            assert!(item.load(Ordering::Relaxed) <= 1);
+            item.store(2, Ordering::Relaxed);
+        }
+        assert_eq!(items.get(ITEMS - 1).unwrap().load(Ordering::Relaxed), 1);
     }
 }

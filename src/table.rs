@@ -183,9 +183,14 @@ impl Table {
     }
 
     /// Rebuilds every shard no larger than its entries need.
-    pub(crate) fn shrink(&mut self, pin: &Pin<'_>) {
-        for shard in &mut self.shards {
-            shard.shrink(pin);
+    ///
+    /// # Safety
+    ///
+    /// Nobody uses the table meanwhile.
+    pub(crate) unsafe fn shrink(&self, pin: &Pin<'_>) {
+        for shard in &self.shards {
+            // SAFETY: the caller's promise.
+            unsafe { shard.shrink(pin) };
         }
     }
 }
@@ -223,11 +228,15 @@ impl Shard {
         }
     }
 
-    fn shrink(&mut self, pin: &Pin<'_>) {
+    /// # Safety
+    ///
+    /// As for `Table::shrink`.
+    unsafe fn shrink(&self, pin: &Pin<'_>) {
         let mut entries = Vec::new();
+        // Relaxed, here and below: nobody else is here.
         let mut at = self.current.load(Ordering::Relaxed);
         while !at.is_null() {
-            // SAFETY: `&mut self` and no guard is out, so the chain of arrays is ours; each came from
+            // SAFETY: no guard is out, so the chain of arrays is ours; each came from
             // `Box::into_raw` and is freed here, once. A retired one is no longer in the chain.
             let mut array = unsafe { Box::from_raw(at) };
             at = array.next_pointer();

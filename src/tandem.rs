@@ -131,12 +131,20 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
     }
 
     /// Gives up what no live client and no outstanding handle needs.
-    pub(crate) fn shrink(&mut self) {
+    ///
+    /// # Safety
+    ///
+    /// No guard is out, and no other call is under way. What was removed may be dropped meanwhile: it
+    /// touches its own slots, the piles and the free lists.
+    pub(crate) unsafe fn shrink(&self) {
         self.flush();
-        self.slots.shrink();
         let pin = self.reclaimer.pin();
-        self.ids.shrink(&pin);
-        self.nodes.shrink(&pin);
+        // SAFETY: the caller's promise: nobody is in the tables, allocates or looks up.
+        unsafe {
+            self.slots.shrink();
+            self.ids.shrink(&pin);
+            self.nodes.shrink(&pin);
+        }
     }
 
     fn is_abandoned(&self) -> bool {
@@ -173,12 +181,10 @@ impl<Id, Node, Info, Stream> Owner<Id, Node, Info, Stream> {
         Self(NonNull::from(Box::leak(Box::new(tandem))))
     }
 
-    /// Exclusive access, if no `Removed` or `Detached` is out; those only ever touch their own slot
-    /// and the piles.
-    pub(crate) fn get_mut(&mut self) -> &mut Tandem<Id, Node, Info, Stream> {
-        // SAFETY: `&mut self`: no call and no guard is out. Handles that are out hold no reference,
-        // only the pointer, and what they reach from other threads meanwhile is atomic or theirs.
-        unsafe { self.0.as_mut() }
+    /// See [`Tandem::shrink`].
+    pub(crate) fn shrink(&mut self) {
+        // SAFETY: `&mut self`: guards and calls borrow the registry, so there are none.
+        unsafe { Tandem::shrink(self) };
     }
 
     /// Another hold on the memory, for something that may outlive the registry.

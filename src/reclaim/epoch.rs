@@ -14,7 +14,8 @@ use super::pile::{Garbage, PILE, Pile, outstanding};
 use super::pins::{Held, Pins};
 use super::queue::Queue;
 use super::{Header, Panics, Slab, Tally};
-use crate::segments::{Blank, Segments};
+use crate::blanks::Blank;
+use crate::segments::Segments;
 use crate::sync::{AtomicU32, AtomicU64, Ordering, ThreadNumber};
 
 /// Batches closed from one move of the horizon to the next: it interrupts every running thread.

@@ -17,7 +17,8 @@ use core::ptr;
 use crossbeam_utils::CachePadded;
 
 use super::barrier::Barrier;
-use crate::segments::{Blank, Segments};
+use crate::blanks::Blank;
+use crate::segments::Segments;
 use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// Pins that a thread may hold of one registry before it takes an allocation.

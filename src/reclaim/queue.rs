@@ -9,7 +9,8 @@
 use crossbeam_utils::CachePadded;
 
 use super::pile::{Garbage, Place};
-use crate::segments::{Blank, Segments};
+use crate::blanks::Blank;
+use crate::segments::Segments;
 use crate::stack::IndexStack;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 

@@ -56,6 +56,12 @@ impl<'p, Id, Node, Info, Stream> Seen<'p, Id, Node, Info, Stream> {
         self.word.is_live().then(|| Live { seen: self, hot: self.slots.hot(self.slot) })
     }
 
+    /// See [`Plain`].
+    #[inline(always)]
+    pub(crate) fn plain(self) -> Option<Plain<'p, Id, Node, Info, Stream>> {
+        self.word.is_plain().then(|| Plain::new(self.slots, self.slot, self.word))
+    }
+
     /// The facts of an incarnation on its way or live.
     pub(crate) fn facts(&self) -> Option<Facts> {
         let on_its_way = matches!(self.word.phase(), Phase::Waiting | Phase::Armed);

@@ -20,6 +20,7 @@
 mod ended;
 mod entered;
 mod live;
+mod shrink;
 
 pub(crate) use ended::{Ended, Loose};
 pub(crate) use entered::{Contents, Entered};
@@ -29,9 +30,10 @@ use core::mem::MaybeUninit;
 
 use crossbeam_utils::CachePadded;
 
+use crate::blanks::Blank;
 use crate::list::List;
 use crate::reclaim::Pin;
-use crate::segments::{Blank, FirstLen, MAX_ITEMS, Segments};
+use crate::segments::{FirstLen, MAX_ITEMS, Segments};
 use crate::stack::IndexStack;
 use crate::state::{Phase, Word};
 use crate::swing::Swing;
@@ -148,7 +150,6 @@ unsafe impl Blank for Cold {
 
 /// See the module.
 pub(crate) struct Slots<Id, Node, Info, Stream> {
-    first: FirstLen,
     words: Segments<AtomicU64>,
     hot: Segments<Hot<Node, Stream>>,
     warm: Segments<Warm<Id, Info>>,
@@ -158,7 +159,8 @@ pub(crate) struct Slots<Id, Node, Info, Stream> {
     /// By thread; a power of two of them.
     free: Box<[CachePadded<IndexStack>]>,
     /// Every generation of a slot that `shrink` gave up is at or below this (B).
-    floor: u64,
+    floor: AtomicU64,
+    vacant: shrink::Vacant,
 }
 
 // SAFETY: the slots own values of these types, which other threads may drop; words, links and
@@ -181,14 +183,14 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         let stripes = 0..stripes.next_power_of_two();
         let first = FirstLen::for_items(capacity);
         let slots = Self {
-            first,
             words: Segments::with_first(first),
             hot: Segments::with_first(first),
             warm: Segments::with_first(first),
             cold: Segments::with_first(first),
             next: CachePadded::new(AtomicU32::new(0)),
             free: stripes.map(|_| CachePadded::new(IndexStack::new())).collect(),
-            floor: 0,
+            floor: AtomicU64::new(0),
+            vacant: shrink::Vacant::new(),
         };
         if capacity > 0 {
             slots.make(0);
@@ -223,7 +225,8 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.words.bytes() + self.hot.bytes() + self.warm.bytes() + self.cold.bytes()
+        let made = self.words.bytes() + self.hot.bytes() + self.warm.bytes() + self.cold.bytes();
+        made - self.bytes_vacated()
     }
 
     fn make(&self, slot: u32) {
@@ -231,42 +234,6 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         self.warm.get_or_make(slot);
         self.cold.get_or_make(slot);
         self.words.get_or_make(slot);
-    }
-
-    /// Frees the segments above the highest slot in use, and forgets their free slots (B: `floor`).
-    pub(crate) fn shrink(&mut self) {
-        let mut free = Vec::new();
-        for stack in &self.free {
-            while let Some(slot) = stack.pop(|slot| &self.cold(slot).link) {
-                free.push(slot);
-            }
-        }
-        free.sort_unstable();
-        // Relaxed: `&mut self`.
-        let handed_out = self.next.load(Ordering::Relaxed);
-        let mut used = handed_out;
-        for &slot in free.iter().rev() {
-            if slot + 1 < used {
-                break;
-            }
-            used = slot;
-        }
-        // Whole segments go; below the cut, free slots are free as before.
-        let starts = (0..).map(|segment| self.first.start_of(segment));
-        let cut = starts.take_while(|&start| start < handed_out).find(|&start| start >= used);
-        let cut = cut.unwrap_or(handed_out);
-        for slot in cut..handed_out {
-            let word = Word::from_raw(self.word_of(slot).load(Ordering::Relaxed));
-            self.floor = self.floor.max(word.generation());
-        }
-        for (at, &slot) in free.iter().filter(|&&slot| slot < cut).enumerate() {
-            self.free[at & (self.free.len() - 1)].push(slot, &self.cold(slot).link);
-        }
-        self.next.store(cut, Ordering::Relaxed);
-        self.words.truncate(cut);
-        self.hot.truncate(cut);
-        self.warm.truncate(cut);
-        self.cold.truncate(cut);
     }
 
     fn stripe(&self, thread: u32) -> usize {
@@ -281,14 +248,17 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
             let mut reclaimed = stripes.filter_map(|stack| stack.pop(|slot| &self.cold(slot).link));
             let slot = match reclaimed.next() {
                 Some(slot) => slot,
-                None => self.bump()?,
+                None => {
+                    self.vacant.take().inspect(|&slot| self.make(slot)).or_else(|| self.bump())?
+                }
             };
             // Relaxed: the slot is ours, handed over by the free list.
             let last = Word::from_raw(self.word_of(slot).load(Ordering::Relaxed)).generation();
             // A slot that ran out of generations is set aside for ever (B). The margin is for the
             // generations that rivals may add before it is live.
             if last < Word::LAST_GENERATION / 2 {
-                let generation = last.max(self.floor) + 1;
+                // Relaxed: set while nobody allocates.
+                let generation = last.max(self.floor.load(Ordering::Relaxed)) + 1;
                 return Some(entered::Fresh { slot, generation });
             }
         }
@@ -346,9 +316,8 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         address: Address,
         pin: &'p Pin<'_>,
     ) -> Option<Plain<'p, Id, Node, Info, Stream>> {
-        let word = self.find(address.slot, pin)?.word;
-        let is_it = word.is_plain() && word.generation() == address.generation;
-        is_it.then(|| Plain::new(self, address.slot, word))
+        let plain = self.find(address.slot, pin)?.plain()?;
+        (plain.address() == address).then_some(plain)
     }
 
     /// As [`see`](Self::see), for a slot number that may be anything.

@@ -68,7 +68,10 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
     pub(super) fn drop_live(&self, panics: &mut Panics) {
         let pin = self.pin();
         for slot in 0..self.slots.len() {
-            let word = self.slots.see(slot, &pin).word;
+            // `find`: the slot may have been vacated.
+            let Some(word) = self.slots.find(slot, &pin).map(|seen| seen.word) else {
+                continue;
+            };
             if !word.is_live() {
                 continue;
             }

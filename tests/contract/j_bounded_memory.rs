@@ -272,7 +272,6 @@ fn j_shrink_returns_what_a_peak_left_and_keeps_every_key_true() {
 
 /// Whoever outlives a peak need not have come before it: the survivors are from all over.
 #[test]
-#[ignore = "slots do not move: a segment stays while one client in it does"]
 fn j_shrink_returns_what_a_peak_left_whoever_survives_it() {
     const PEAK: u64 = 100_000;
     let mut registry = Plain::new();
