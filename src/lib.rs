@@ -142,6 +142,10 @@ mod table;
 mod tandem;
 
 /// The README's examples are tests, too.
+#[cfg(loom)]
+#[doc(hidden)]
+pub use reclaim::modelled as reclaimer;
+
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -18,6 +18,12 @@ pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize
 
 pub(crate) use core::sync::atomic::Ordering;
 
+#[cfg(loom)]
+pub(crate) use loom::thread::yield_now;
+
+#[cfg(not(loom))]
+pub(crate) use std::thread::yield_now;
+
 #[cfg(not(target_has_atomic = "64"))]
 compile_error!("tandem-registry needs 64-bit atomics: its state words are 64 bits on every target");
 
@@ -52,19 +58,29 @@ impl<T> UnsafeCell<T> {
 #[cfg(not(loom))]
 pub(crate) use numbers::ThreadNumber;
 
-/// Loom's threads share number 0: the quarantine has no per-thread state to keep apart.
+/// Loom's threads are number 0 unless a model says otherwise: the quarantine has no per-thread state to
+/// keep apart.
 #[cfg(loom)]
 #[derive(Debug)]
-pub(crate) struct ThreadNumber;
+pub(crate) struct ThreadNumber(u32);
+
+#[cfg(loom)]
+loom::thread_local! {
+    static NUMBER: core::cell::Cell<u32> = core::cell::Cell::new(0);
+}
 
 #[cfg(loom)]
 impl ThreadNumber {
     pub(crate) fn current() -> Self {
-        Self
+        Self(NUMBER.with(core::cell::Cell::get))
+    }
+
+    pub(crate) fn be(number: u32) {
+        NUMBER.with(|own| own.set(number));
     }
 
     pub(crate) fn value(&self) -> u32 {
-        0
+        self.0
     }
 }
 

@@ -19,14 +19,20 @@ use crate::segments::Segments;
 use crate::sync::{AtomicU32, AtomicU64, Ordering, ThreadNumber};
 
 /// Batches closed from one move of the horizon to the next: it interrupts every running thread.
+#[cfg(not(loom))]
 const INTERVAL: u64 = 8;
+#[cfg(loom)]
+const INTERVAL: u64 = 1;
 
 /// Batches that a writer disposes of at most.
 const STEADY: usize = 4;
 
 /// Rounds of a flush without progress before it says that a guard is in the way. Each yields, so that
 /// a lookup that was preempted while pinned can finish.
+#[cfg(not(loom))]
 const PATIENCE: usize = 32;
+#[cfg(loom)]
+const PATIENCE: usize = 1;
 
 /// See the module.
 #[derive(Debug)]
@@ -241,7 +247,7 @@ impl Reclaimer {
                 idle_rounds = 0;
             } else {
                 idle_rounds += 1;
-                std::thread::yield_now();
+                crate::sync::yield_now();
             }
         }
         (Tally { disposed, left: self.outstanding() }, panics)

@@ -8,18 +8,15 @@
 //! Two reclaimers have the same face: [`epoch`] is the one that ships, `quarantine` the one that loom
 //! sees, which reclaims at the earliest legal moment and checks that nothing is retired twice.
 
-#[cfg(not(loom))]
 mod barrier;
-#[cfg(not(loom))]
 mod epoch;
+#[cfg(loom)]
+pub mod modelled;
 mod panics;
-#[cfg(not(loom))]
 mod pile;
-#[cfg(not(loom))]
 mod pins;
 #[cfg(loom)]
 mod quarantine;
-#[cfg(not(loom))]
 mod queue;
 
 #[cfg(not(loom))]

@@ -7,7 +7,10 @@ use crate::stack::{Chain, IndexPile};
 use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 /// Retired items on a pile when its thread closes it.
+#[cfg(not(loom))]
 pub(super) const PILE: usize = 64;
+#[cfg(loom)]
+pub(super) const PILE: usize = 1;
 
 /// What one thread number has retired and nobody has closed into a batch. The thread that has the
 /// number pushes; anyone may take.

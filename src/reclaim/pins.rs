@@ -22,7 +22,10 @@ use crate::segments::Segments;
 use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// Pins that a thread may hold of one registry before it takes an allocation.
+#[cfg(not(loom))]
 const TOGETHER: usize = 7;
+#[cfg(loom)]
+const TOGETHER: usize = 2;
 
 /// No pin.
 const NEVER: u64 = 0;

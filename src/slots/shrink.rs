@@ -4,6 +4,7 @@
 //! slots are *vacated* instead, their records given back to the allocator or to the system, and kept
 //! as ranges to be handed out again before any slot that was never used.
 
+use core::iter;
 use core::ops::Range;
 use core::ptr;
 
@@ -109,7 +110,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         for (at, slot) in short.into_iter().flatten().enumerate() {
             self.free[at & (self.free.len() - 1)].push(slot, &self.cold(slot).link);
         }
-        for run in long.iter().cloned().chain([end..MAX_ITEMS]) {
+        for run in long.iter().cloned().chain(iter::once(end..MAX_ITEMS)) {
             self.pass_generations(run.start..run.end.min(handed_out));
             // SAFETY: the slots are free, and taken out of all that hands them out until
             // `allocate` makes them again.
@@ -163,7 +164,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
 
     /// Bytes of the records that were vacated.
     pub(super) fn bytes_vacated(&self) -> usize {
-        let ranges = self.vacant.ranges().chain([self.len()..MAX_ITEMS]);
+        let ranges = self.vacant.ranges().chain(iter::once(self.len()..MAX_ITEMS));
         let bytes = ranges.map(|slots| {
             self.words.bytes_vacated(slots.clone())
                 + self.hot.bytes_vacated(slots.clone())

@@ -1,0 +1,140 @@
+//! G: the reclaimer that ships, by itself. Loom sees a slot that is reclaimed while a guard can reach it
+//! as a race on its cell.
+#![cfg(loom)]
+
+use std::sync::Arc;
+
+use loom::thread;
+use loom_tests::model;
+use tandem_registry::reclaimer::{Slots, be_thread};
+
+/// Reads on thread number 1, while `write` runs on number 0.
+fn race(slots: u32, read: fn(&Slots), write: fn(&Slots)) {
+    let slots = Arc::new(Slots::new(slots));
+    let reader = {
+        let slots = Arc::clone(&slots);
+        thread::spawn(move || {
+            be_thread(1);
+            read(&slots);
+        })
+    };
+    write(&slots);
+    reader.join().unwrap();
+    assert_eq!(slots.flush(), 0, "no guard is left");
+    let reclaimed = slots.reclaimed();
+    let (linked, retired) = reclaimed.split_last().unwrap();
+    assert!(*linked == 0 && retired.iter().all(|&times| times == 1), "{reclaimed:?}");
+}
+
+#[test]
+fn a_pin_against_a_flush() {
+    model("reclaimer: a pin against a flush", 3, 1).check(|| {
+        race(
+            2,
+            |slots| {
+                let guard = slots.pin();
+                assert!(guard.read() < 2);
+                assert!(guard.read() < 2);
+            },
+            |slots| {
+                slots.replace(1);
+                slots.flush();
+            },
+        );
+    });
+}
+
+#[test]
+fn a_pin_against_a_writer_that_tidies() {
+    model("reclaimer: a pin against a writer that tidies", 3, 1).check(|| {
+        race(
+            3,
+            |slots| assert!(slots.pin().read() < 3),
+            |slots| {
+                for slot in 1..3 {
+                    slots.replace(slot);
+                    slots.tidy();
+                }
+            },
+        );
+    });
+}
+
+/// The inner guard keeps what it can reach when the outer one goes first.
+#[test]
+fn nested_pins_against_a_flush() {
+    model("reclaimer: nested pins against a flush", 3, 1).check(|| {
+        race(
+            2,
+            |slots| {
+                let outer = slots.pin();
+                assert!(outer.read() < 2);
+                let inner = slots.pin();
+                drop(outer);
+                assert!(inner.read() < 2);
+            },
+            |slots| {
+                slots.replace(1);
+                slots.flush();
+            },
+        );
+    });
+}
+
+#[test]
+fn a_renewed_pin_against_a_flush() {
+    model("reclaimer: a renewed pin against a flush", 3, 1).check(|| {
+        race(
+            2,
+            |slots| {
+                let mut guard = slots.pin();
+                assert!(guard.read() < 2);
+                guard.repin();
+                assert!(guard.read() < 2);
+            },
+            |slots| {
+                slots.replace(1);
+                slots.flush();
+            },
+        );
+    });
+}
+
+/// Each is reclaimed once, whoever gets to it.
+#[test]
+fn two_writers() {
+    model("reclaimer: two writers", 2, 1).check(|| {
+        let slots = Arc::new(Slots::new(3));
+        let other = {
+            let slots = Arc::clone(&slots);
+            thread::spawn(move || {
+                be_thread(1);
+                slots.replace(1);
+                slots.tidy();
+            })
+        };
+        slots.replace(2);
+        slots.flush();
+        other.join().unwrap();
+        slots.drain();
+        assert_eq!(slots.reclaimed().iter().sum::<usize>(), 2);
+        assert!(slots.reclaimed().iter().all(|&times| times <= 1));
+    });
+}
+
+/// What another has retired and not closed is anyone's to flush.
+#[test]
+fn two_flushes() {
+    model("reclaimer: two flushes", 3, 1).check(|| {
+        race(
+            2,
+            |slots| {
+                slots.flush();
+            },
+            |slots| {
+                slots.replace(1);
+                slots.flush();
+            },
+        );
+    });
+}
