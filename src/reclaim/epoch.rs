@@ -91,9 +91,12 @@ pub(crate) struct Pin<'r> {
 
 impl Reclaimer {
     pub(crate) fn new() -> Self {
+        let locals = Segments::new();
+        // The first threads' at once, as in `pins`.
+        locals.get_or_make(0);
         Self {
             pins: Pins::new(),
-            locals: Segments::new(),
+            locals,
             numbers: AtomicU32::new(0),
             queue: Queue::new(),
             moved: AtomicU64::new(0),

@@ -225,8 +225,9 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        let made = self.words.bytes() + self.hot.bytes() + self.warm.bytes() + self.cold.bytes();
-        made - self.bytes_vacated()
+        // First: what others make meanwhile then counts as made, and never as less than nothing.
+        let vacated = self.bytes_vacated();
+        self.words.bytes() + self.hot.bytes() + self.warm.bytes() + self.cold.bytes() - vacated
     }
 
     fn make(&self, slot: u32) {
