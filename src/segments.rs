@@ -230,6 +230,7 @@ impl<T: Blank> Segments<T> {
     }
 
     /// Makes the segments of all indices below `len`.
+    #[cfg(any(loom, not(feature = "crossbeam-epoch")))]
     pub(crate) fn reserve(&self, len: u32) {
         let starts = (0..SEGMENTS).map(|segment| self.first.start_of(segment));
         for start in starts.take_while(|&start| start < len) {

@@ -25,6 +25,12 @@ impl IndexStack {
         Self { head: AtomicU64::new(0) }
     }
 
+    #[cfg(all(feature = "crossbeam-epoch", not(loom)))]
+    pub(crate) fn is_empty(&self) -> bool {
+        // Relaxed: a hint.
+        self.head.load(Ordering::Relaxed) & INDEX == 0
+    }
+
     /// Puts `index` on top; `link` is its link word, the caller's alone until this returns.
     pub(crate) fn push(&self, index: u32, link: &AtomicU32) {
         // Relaxed: the value is only compared, and stored as a link that the Release publishes.

@@ -5,21 +5,33 @@
 //! pin that was held when it was closed is gone. Ripe batches are disposed of by writers and by
 //! `flush`, never by a lookup, one value at a time, so that a panic in one loses no other (I).
 //!
-//! Two reclaimers have the same face: [`epoch`] is the one that ships, `quarantine` the one that loom
-//! sees, which reclaims at the earliest legal moment and checks that nothing is retired twice.
+//! Three reclaimers have the same face: `epoch` is the one that is used, `crossbeam` the one of the
+//! feature `crossbeam-epoch`, and `quarantine` the one that loom sees, which reclaims at the earliest
+//! legal moment and checks that nothing is retired twice. The first has loom models of its own
+//! (`modelled`).
+//!
+//! Which one is used is chosen here, and nobody else knows.
 
+#[cfg(any(loom, not(feature = "crossbeam-epoch")))]
 mod barrier;
+#[cfg(all(feature = "crossbeam-epoch", not(loom)))]
+mod crossbeam;
+#[cfg(any(loom, not(feature = "crossbeam-epoch")))]
 mod epoch;
 #[cfg(loom)]
 pub mod modelled;
 mod panics;
 mod pile;
+#[cfg(any(loom, not(feature = "crossbeam-epoch")))]
 mod pins;
 #[cfg(loom)]
 mod quarantine;
+#[cfg(any(loom, not(feature = "crossbeam-epoch")))]
 mod queue;
 
-#[cfg(not(loom))]
+#[cfg(all(feature = "crossbeam-epoch", not(loom)))]
+pub(crate) use crossbeam::{Pin, Reclaimer};
+#[cfg(not(any(loom, feature = "crossbeam-epoch")))]
 pub(crate) use epoch::{Pin, Reclaimer};
 pub(crate) use panics::{Late, Panics, attempt};
 #[cfg(loom)]

@@ -162,8 +162,18 @@ impl Place {
     /// What was put here last. It is the caller's if the caller finds out that it alone was sent here,
     /// and after this: what it does to find out stays behind the loads (Acquire), and whoever put
     /// something else here meanwhile came after another who was sent (Release in `put`).
+    #[cfg(any(loom, not(feature = "crossbeam-epoch")))]
     pub(super) fn look(&self) -> Garbage {
         let slots = Chain::from_raw(self.slots.load(Ordering::Acquire));
         Garbage { slots, headers: self.headers.load(Ordering::Acquire) }
+    }
+
+    /// Takes it, once: who comes later finds nothing.
+    #[cfg(all(feature = "crossbeam-epoch", not(loom)))]
+    pub(super) fn take(&self) -> Garbage {
+        // Acquire: whoever takes it is ordered after the one who put it, however it was told.
+        let slots = Chain::from_raw(self.slots.swap(0, Ordering::Acquire));
+        let headers = self.headers.swap(ptr::null_mut(), Ordering::Acquire);
+        Garbage { slots, headers }
     }
 }

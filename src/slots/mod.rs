@@ -161,6 +161,8 @@ pub(crate) struct Slots<Id, Node, Info, Stream> {
     /// Every generation of a slot that `shrink` gave up is at or below this (B).
     floor: AtomicU64,
     vacant: shrink::Vacant,
+    /// The slots from `next` to here were vacated: all of them once there was a shrinking, else none.
+    vacated_to: AtomicU32,
 }
 
 // SAFETY: the slots own values of these types, which other threads may drop; words, links and
@@ -191,6 +193,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
             free: stripes.map(|_| CachePadded::new(IndexStack::new())).collect(),
             floor: AtomicU64::new(0),
             vacant: shrink::Vacant::new(),
+            vacated_to: AtomicU32::new(0),
         };
         if capacity > 0 {
             slots.make(0);

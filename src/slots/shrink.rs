@@ -105,6 +105,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         }
         // Relaxed: nobody hands slots out, and those that follow have no one in them.
         self.next.store(end, Ordering::Relaxed);
+        self.vacated_to.store(MAX_ITEMS, Ordering::Relaxed);
         let (long, short): (Vec<_>, Vec<_>) =
             runs.into_iter().partition(|run| run.end - run.start >= RUN);
         for (at, slot) in short.into_iter().flatten().enumerate() {
@@ -164,7 +165,9 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
 
     /// Bytes of the records that were vacated.
     pub(super) fn bytes_vacated(&self) -> usize {
-        let ranges = self.vacant.ranges().chain(iter::once(self.len()..MAX_ITEMS));
+        // Relaxed: a figure.
+        let beyond = self.len()..self.vacated_to.load(Ordering::Relaxed);
+        let ranges = self.vacant.ranges().chain(iter::once(beyond));
         let bytes = ranges.map(|slots| {
             self.words.bytes_vacated(slots.clone())
                 + self.hot.bytes_vacated(slots.clone())

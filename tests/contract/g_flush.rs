@@ -235,6 +235,7 @@ fn g_a_guard_of_another_thread_keeps_things_too() {
 const CONSTANT: usize = 1_024;
 
 #[test]
+#[cfg_attr(feature = "crossbeam-epoch", ignore = "epochs lag: it keeps up to two of them more")]
 fn g_a_guard_keeps_nothing_that_was_retired_before_it() {
     static LEDGER: Ledger = Ledger::new();
     let registry = Counted::new();
