@@ -20,6 +20,12 @@ impl Barrier {
         Self { asymmetric: system::register() }
     }
 
+    /// With a full fence on both sides, whatever the system offers.
+    #[cfg(test)]
+    pub(super) fn symmetric() -> Self {
+        Self { asymmetric: false }
+    }
+
     /// The reader's half, after its pin is stored and before it reads what the pin is to keep.
     #[inline(always)]
     pub(super) fn light(&self) {

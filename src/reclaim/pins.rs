@@ -78,6 +78,10 @@ pub(super) struct Held<'r> {
 
 impl Pins {
     pub(super) fn new() -> Self {
+        Self::with_barrier(Barrier::new())
+    }
+
+    pub(super) fn with_barrier(barrier: Barrier) -> Self {
         let records = Segments::new();
         // The first threads' at once: the pointers to segments are not modelled, so a model must not
         // see one made while it runs.
@@ -86,7 +90,7 @@ impl Pins {
             now: AtomicU64::new(NEVER + 1),
             horizon: AtomicU64::new(NEVER + 1),
             numbers: AtomicU32::new(0),
-            barrier: Barrier::new(),
+            barrier,
         };
         Self { clock: CachePadded::new(clock), records }
     }
