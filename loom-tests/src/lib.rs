@@ -25,35 +25,57 @@ pub type SmallGuard<'r> = Guard<'r, u64, u64, u64, Counted, Fixed>;
 /// What it hands back.
 pub type SmallRemoved = Removed<u64, u64, u64, Counted>;
 
-/// A hasher without a seed: a model must be the same in every execution.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Fixed;
+/// A hasher without a seed: a model must be the same in every execution. Names with the same
+/// [`Fixed::LAST`] bits can be made to collide.
+#[derive(Clone, Copy, Debug)]
+pub struct Fixed {
+    mask: u64,
+}
+
+impl Fixed {
+    const LAST: u64 = 0xf;
+
+    /// Names collide if their last hexadecimal digits are the same.
+    #[must_use]
+    pub fn colliding() -> Self {
+        Self { mask: Self::LAST }
+    }
+}
+
+impl Default for Fixed {
+    fn default() -> Self {
+        Self { mask: u64::MAX }
+    }
+}
 
 /// See [`Fixed`].
-#[derive(Debug, Default)]
-pub struct FixedHasher(u64);
+#[derive(Debug)]
+pub struct FixedHasher {
+    mask: u64,
+    value: u64,
+}
 
 impl BuildHasher for Fixed {
     type Hasher = FixedHasher;
 
     fn build_hasher(&self) -> FixedHasher {
-        FixedHasher::default()
+        FixedHasher { mask: self.mask, value: 0 }
     }
 }
 
 impl Hasher for FixedHasher {
     fn write(&mut self, bytes: &[u8]) {
         for &byte in bytes {
-            self.0 = (self.0 << 8) | u64::from(byte);
+            self.value = (self.value << 8) | u64::from(byte);
         }
     }
 
     fn write_u64(&mut self, value: u64) {
-        self.0 = value;
+        self.value = value;
     }
 
     fn finish(&self) -> u64 {
-        self.0
+        self.value & self.mask
     }
 }
 
@@ -106,7 +128,7 @@ impl Ledger {
 
 /// A builder with one shard, and room so that nothing grows.
 pub fn small() -> SmallBuilder {
-    Registry::builder().shards(1).capacity(8).hasher(Fixed)
+    Registry::builder().shards(1).capacity(8).hasher(Fixed::default())
 }
 
 /// Whose stream the route of a node leads to.

@@ -58,7 +58,7 @@ fn against_connect() {
 
 #[test]
 fn against_disconnect() {
-    model("growth: disconnect", 3, 47_243).cut_after(20).check(|| {
+    model("growth: disconnect", 3, 18_224).check(|| {
         let ledger = Ledger::default();
         let registry = about_to_grow(&ledger);
         let grow = {

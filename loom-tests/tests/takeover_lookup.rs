@@ -2,12 +2,12 @@
 #![cfg(loom)]
 
 use loom::thread;
-use loom_tests::{Ledger, model, routed, small};
+use loom_tests::{Fixed, Ledger, model, routed, small};
 use std::sync::Arc;
 
 #[test]
 fn no_gap_and_no_way_back() {
-    model("takeover_lookup: by node id", 3, 52_917).check(|| {
+    model("takeover_lookup: by node id", 3, 83_894).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         ledger.connect(&registry, 1, 7, 0);
@@ -21,6 +21,30 @@ fn no_gap_and_no_way_back() {
             })
         };
         let connected = registry.connect(ledger.client(2, 7, 1)).unwrap();
+        assert_eq!(connected.displaced.len(), 1);
+        drop(connected);
+        reader.join().unwrap();
+        drop(registry);
+        ledger.settle();
+    });
+}
+
+/// Another client's node id has the same hash, so that no lookup is answered at first sight: a scan that
+/// came before the newcomer's entry and read the older word after its end is told by the raised version.
+#[test]
+fn no_gap_where_hashes_collide() {
+    model("takeover_lookup: by a node id that collides", 3, 17_750).check(|| {
+        let ledger = Ledger::default();
+        let registry = Arc::new(small().hasher(Fixed::colliding()).build().unwrap());
+        ledger.connect(&registry, 1, 0x17, 0);
+        ledger.connect(&registry, 2, 0x27, 9);
+        let reader = {
+            let registry = Arc::clone(&registry);
+            thread::spawn(move || {
+                assert!(routed(&registry.pin(), 0x17).is_some_and(|of| of < 2), "no gap");
+            })
+        };
+        let connected = registry.connect(ledger.client(3, 0x17, 1)).unwrap();
         assert_eq!(connected.displaced.len(), 1);
         drop(connected);
         reader.join().unwrap();
