@@ -32,18 +32,22 @@ fn two_owners_of_one_name() {
 /// An alias must not take the name from its bearer for an owner that is gone.
 #[test]
 fn a_taker_that_is_disconnected() {
-    model("aliases: the taker is disconnected", 3, 11_855).check(|| {
+    model("aliases: the taker is disconnected", 3, 23_919).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let bearer = registry.connect(ledger.client(1, 1, 0).alias(9)).unwrap().key;
         let taker = ledger.connect(&registry, 2, 2, 1);
         let leaver = {
             let registry = Arc::clone(&registry);
-            thread::spawn(move || drop(registry.disconnect_key(taker).unwrap()))
+            thread::spawn(move || {
+                drop(registry.disconnect_key(taker).unwrap());
+                routed(&registry.pin(), 9)
+            })
         };
         let taken = registry.add_alias(taker, 9);
-        leaver.join().unwrap();
+        let after = leaver.join().unwrap();
         let kept = routed(&registry.pin(), 9);
+        assert_eq!(after, kept, "nobody takes it for one that is gone");
         match taken {
             Ok(()) => assert_eq!(kept, None, "taken, and gone with its owner"),
             Err(error) => {
