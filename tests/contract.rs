@@ -15,6 +15,7 @@ mod contract {
     mod f_progress;
     mod f_stopped_threads;
     mod g_flush;
+    mod g_guards;
     mod g_outlived;
     mod g_user_drops;
     mod h_iteration;

@@ -19,6 +19,7 @@
 
 mod ended;
 mod entered;
+mod heirs;
 mod live;
 mod shrink;
 
@@ -363,37 +364,6 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         }
     }
 
-    /// Who is promised the place of `slot`: `newcomer`, if nobody was before. `None`: it has ended.
-    pub(crate) fn promise(&self, slot: u32, newcomer: u32) -> Option<u32> {
-        let heir = appoint(&self.cold(slot).heir, newcomer);
-        (heir != ENDED - 1).then_some(heir)
-    }
-
-    /// Gives a promise back that `newcomer` will not use. `false`: the client has ended, and left its
-    /// place to the newcomer.
-    pub(crate) fn break_promise(&self, slot: u32, newcomer: u32) -> bool {
-        // AcqRel, Acquire on failure: as in `appoint`. Partner: `inherit`, of which only one comes first.
-        let heir = &self.cold(slot).heir;
-        heir.compare_exchange(newcomer + 1, 0, Ordering::AcqRel, Ordering::Acquire).is_ok()
-    }
-
-    /// The end of a client whose place is claimed: whether a newcomer has it now.
-    pub(crate) fn inherit(&self, slot: u32) -> bool {
-        // AcqRel: see `break_promise`.
-        self.cold(slot).heir.swap(ENDED, Ordering::AcqRel) != 0
-    }
-
-    /// Who ends `slot`, should it be evicted: `newcomer`, if nobody was named before.
-    pub(crate) fn appoint_evictor(&self, slot: u32, newcomer: u32) -> u32 {
-        appoint(&self.cold(slot).evictor, newcomer)
-    }
-
-    /// Who was named to end `slot`.
-    pub(crate) fn evictor(&self, slot: u32) -> Option<u32> {
-        // Acquire: pairs with `appoint`.
-        self.cold(slot).evictor.load(Ordering::Acquire).checked_sub(1)
-    }
-
     /// A client's list of aliases.
     pub(crate) fn names(&self, slot: u32) -> &List<u32> {
         &self.cold(slot).names
@@ -408,17 +378,5 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
     pub(crate) fn next_stream(&self, slot: u32) -> u64 {
         // Relaxed: only uniqueness matters.
         self.cold(slot).streams.fetch_add(1, Ordering::Relaxed)
-    }
-}
-
-/// In the place of an heir: the client has ended, and its place went to the one that stood here.
-const ENDED: u32 = u32::MAX;
-
-/// Sets an empty word to a slot, and says what it holds then.
-fn appoint(word: &AtomicU32, slot: u32) -> u32 {
-    // AcqRel, Acquire on failure: whoever meets an appointed slot sees its word past `Entering`.
-    match word.compare_exchange(0, slot + 1, Ordering::AcqRel, Ordering::Acquire) {
-        Ok(_) => slot,
-        Err(appointed) => appointed - 1,
     }
 }
