@@ -323,7 +323,7 @@ impl Line {
         }
         let rest = entries.get(PLACES..).unwrap_or(&[]);
         let block = Block::boxed(false, rest.to_vec());
-        // The same: never null again.
+        // Release, Acquire on failure: the same. Never null again.
         let made = self.overflow.compare_exchange(
             ptr::null_mut(),
             block,
@@ -356,8 +356,8 @@ impl Line {
 
     /// Frees the block of a line whose array goes.
     pub(crate) fn dismantle(&mut self) {
+        // Relaxed, twice: the array is the caller's alone.
         let block = self.overflow.load(Ordering::Relaxed);
-        // Relaxed: the array is the caller's alone.
         self.overflow.store(ptr::null_mut(), Ordering::Relaxed);
         // SAFETY: `&mut self`, and the array's grace period is over.
         unsafe { Block::free(block) };

@@ -143,7 +143,7 @@ impl Array {
         let (odd, even): (Vec<Entry>, Vec<Entry>) = line.freeze(pin).into_iter().partition(is_odd);
         for (child, share) in [(2 * index, even), (2 * index + 1, odd)] {
             if next.lines[child].make(&share) {
-                // No growth from here: the next spill on the way of a put sees the count.
+                // No growth from here: the next spill on the way of a put sees the count. Relaxed: see there.
                 next.overflowing.fetch_add(1, Ordering::Relaxed);
             }
         }

@@ -65,10 +65,11 @@
 //! **G. Reclamation.** Every value is dropped exactly once, and never while a guard can reach it: by a writing
 //! call, by [`flush`](Registry::flush), by the drop of a [`Removed`] or [`Detached`], or by that of the
 //! registry; never by a lookup. What is retired and not yet dropped is at most what was retired since the
-//! oldest guard of this registry was taken, or up to two epochs before it was, and a constant: 64 values on
-//! the pile of each thread, and a few such piles that wait for their turn. [`stats`](Registry::stats) shows it. `flush` drops whatever was
-//! retired by calls that had returned, parked threads' share included, and says what it had to leave. A
-//! guard of another registry delays nothing here.
+//! oldest guard of this registry was taken, and a constant: up to 64 values on the pile of each thread, and
+//! up to a dozen such piles that wait for their turn. [`stats`](Registry::stats) shows it. `flush` drops whatever
+//! was retired by calls that had returned, parked threads' share included, and says what it had to leave. A
+//! guard of another registry delays nothing here. (Under the feature `crossbeam-epoch` a guard also keeps
+//! what was retired up to two epochs before it was taken.)
 //!
 //! **H. Iteration.** A client that is live during the whole iteration is yielded exactly once, one that had
 //! ended before it began never. One that reconnects meanwhile is another incarnation.
@@ -80,8 +81,8 @@
 //!
 //! **J. Bounded memory.** At constant population, and with guards held briefly, any churn of ever-new ids takes
 //! constant memory: removal leaves nothing behind in the index, and slots are used again. What a peak left is
-//! given back by [`shrink_to_fit`](Registry::shrink_to_fit), but for segments of slots in which a client of the
-//! peak is still live.
+//! given back by [`shrink_to_fit`](Registry::shrink_to_fit): around the clients that survived it by pages, on
+//! Linux, and elsewhere by segments that nobody is in.
 //!
 //! # Reading the source
 //!
@@ -96,7 +97,7 @@
 //! 6. `bucket`: one cache line of it, and what makes a scan trustworthy;
 //! 7. `grow`: how the lines move to an array of twice the size while everybody goes on;
 //! 8. `slots`: where clients lie, and why it is safe to read them;
-//! 9. `reclaim`: when they may go.
+//! 9. `reclaim`: when they may go. `pins` has the crux.
 //!
 //! `registry` and `guard` are the public face, without unsafe code; `sync` is the only module that knows of
 //! the model checker.

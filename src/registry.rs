@@ -186,8 +186,8 @@ impl<Id, Node, Info, Stream, S> Registry<Id, Node, Info, Stream, S> {
     }
 
     /// Gives back the memory that a peak left: index that the present clients do not need, and the
-    /// slots above the highest one in use. Slots do not move, so a client that connected at the peak and
-    /// is still there keeps its segment (J).
+    /// records of free slots (J). Slots do not move. Around the clients that are still there, long runs of
+    /// free ones go back by pages on 64-bit Linux, and elsewhere by segments that nobody is in.
     ///
     /// # Complexity
     ///

@@ -168,6 +168,7 @@ impl<T> Segments<T> {
     /// Bytes in `bytes` that [`vacate`](Self::vacate) gave back, if these items were not used since.
     pub(crate) fn bytes_vacated(&self, items: Range<u32>) -> usize {
         let pages = self.parts_of(items).map(|(segment, part)| {
+            // Acquire: as in `get`.
             let origin = self.origins[segment].load(Ordering::Acquire);
             if origin.is_null() {
                 return 0;

@@ -145,6 +145,7 @@ impl Swing {
     ///
     /// Every value swung here was a `T`, and the caller is the client's only ender.
     pub(crate) unsafe fn close<T>(&self) -> Current<NonNull<Swung<T>>> {
+        // Acquire: for the last value, as below.
         let mut seen = self.0.load(Ordering::Acquire);
         loop {
             // What the slot itself still owns has to be known when it is reclaimed.

@@ -253,12 +253,14 @@ impl Shard {
                 array.count_spilled();
             }
         }
+        // Relaxed: as above.
         self.current.store(Box::into_raw(array), Ordering::Relaxed);
     }
 }
 
 impl Drop for Shard {
     fn drop(&mut self) {
+        // Relaxed: `&mut self`.
         let mut at = self.current.load(Ordering::Relaxed);
         while !at.is_null() {
             // SAFETY: as in `shrink`.

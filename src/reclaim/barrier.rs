@@ -30,7 +30,7 @@ impl Barrier {
     #[inline(always)]
     pub(super) fn light(&self) {
         if self.asymmetric {
-            // The compiler keeps the order; the processor is told by the partner, `heavy`.
+            // SeqCst for the compiler alone, which keeps the order; the processor is told by the partner, `heavy`.
             core::sync::atomic::compiler_fence(Ordering::SeqCst);
         } else {
             // SeqCst. Partner: the fence in `heavy`.

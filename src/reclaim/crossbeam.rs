@@ -129,6 +129,7 @@ impl Reclaimer {
     fn register(&self, local: &Local, number: u32) {
         // SAFETY: only the owner of the number gets here, see `Local`, and once, see `ready`.
         unsafe { (*local.handle.get()).write(self.collector.register()) };
+        // Relaxed: this thread's own. Below: only compared.
         local.ready.store(1, Ordering::Relaxed);
         let mut seen = self.numbers.load(Ordering::Relaxed);
         while seen <= number {
@@ -146,6 +147,7 @@ impl Reclaimer {
     }
 
     fn locals_seen(&self) -> impl Iterator<Item = &Local> + Clone {
+        // Acquire: pairs with the Release in `register`.
         let numbers = self.numbers.load(Ordering::Acquire);
         (0..numbers).filter_map(|number| self.locals.get(number).map(|local| &**local))
     }
@@ -288,6 +290,7 @@ impl Reclaimer {
             // SAFETY: the caller's promise; taken off, hence by us alone.
             disposed += unsafe { local.pile.take().dispose(slab, panics) };
         }
+        // Acquire: as in `untaken`.
         for index in 0..self.made.load(Ordering::Acquire) {
             if let Some(batch) = self.batches.get(index) {
                 // SAFETY: as above. Its closure, if it is still to run, finds the batch empty.

@@ -139,6 +139,7 @@ impl Reclaimer {
                 Err(now) => seen = now,
             }
         }
+        // Relaxed: this thread's own.
         local.known.store(1, Ordering::Relaxed);
     }
 
@@ -204,6 +205,7 @@ impl Reclaimer {
             done.batches += 1;
         }
         local.pile.count_disposed(done.items);
+        // Relaxed: as above.
         local.disposing.store(0, Ordering::Relaxed);
         Some(done)
     }

@@ -156,12 +156,13 @@ impl Queue {
                 self.follow(tail, first);
                 continue;
             }
-            // Read before the exchange: from then on the batch may go round. If it has already, the
+            // Acquire: see `Place::look`. Read before the exchange: from then on the batch may go round. If it has already, the
             // exchange fails, see `Place::look`.
             let batch = self.batch(first);
             let stamp = batch.stamp.load(Ordering::Acquire);
             let garbage = batch.garbage.look();
             if stamp >= horizon {
+                // Acquire: as above. Another head: the batch may have gone round.
                 if Counted(self.head.load(Ordering::Acquire)) == head {
                     return None;
                 }

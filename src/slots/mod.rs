@@ -332,6 +332,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         slot: u32,
         _pin: &'p Pin<'_>,
     ) -> Option<Seen<'p, Id, Node, Info, Stream>> {
+        // Acquire: as in `see`.
         let word = self.words.get(slot)?.load(Ordering::Acquire);
         Some(Seen::new(self, slot, Word::from_raw(word)))
     }
