@@ -242,11 +242,6 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
             self.slots.step(me, word, word.refused(refusal));
             return;
         }
-        if any && word.generation() <= conflicts.newest {
-            // A lookup that meets both takes the newer.
-            self.slots.step(me, word, word.raised(conflicts.newest + 1));
-            return;
-        }
         if !any {
             // Linearization point of a connect without a conflict: this step (C).
             self.slots.step(me, word, word.live());
@@ -259,8 +254,11 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         if conflicts.node {
             self.nodes.raise(facts.node(), &call.pin);
         }
+        // A lookup that meets both takes the newer.
+        let is_newer = word.generation() > conflicts.newest;
+        let newer = if is_newer { word } else { word.raised(conflicts.newest + 1) };
         // Linearization point of a takeover's first step: this one. The newcomer owns its names (D).
-        self.slots.step(me, word, word.taking());
+        self.slots.step(me, word, newer.taking());
     }
 
     /// Evicts every older live bearer of the names of `newcomer`, and makes it `Live`.
