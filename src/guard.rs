@@ -346,8 +346,13 @@ where
         Q: ?Sized + Hash + Equivalent<Node> + 'q,
     {
         const TOGETHER: usize = 16;
+        // Slots whose records stay in the caches: looking ahead would be work for nothing.
+        const SMALL: u32 = 4_096;
         let tandem = self.registry.tandem();
         let mut nodes = nodes.into_iter();
+        if tandem.slots.len() <= SMALL {
+            return nodes.enumerate().for_each(|(at, node)| f(at, self.route(node)));
+        }
         let mut at = 0;
         loop {
             let mut batch: [Option<(table::Hash, &Q)>; TOGETHER] = [None; TOGETHER];
