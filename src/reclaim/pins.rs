@@ -23,7 +23,7 @@ use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// Pins that a thread may hold of one registry before it takes an allocation.
 #[cfg(not(loom))]
-const TOGETHER: usize = 7;
+const TOGETHER: usize = 6;
 #[cfg(loom)]
 const TOGETHER: usize = 2;
 
@@ -55,6 +55,8 @@ struct Clock {
 #[repr(align(64))]
 struct Records {
     since: [AtomicU64; TOGETHER],
+    /// How many of them were ever in use besides the first.
+    depth: AtomicU32,
     /// More of them, should the thread nest so many pins. Freed with the registry.
     more: AtomicPtr<Records>,
 }
@@ -64,6 +66,7 @@ unsafe impl Blank for Records {
     fn blank() -> Self {
         Self {
             since: core::array::from_fn(|_| AtomicU64::new(NEVER)),
+            depth: AtomicU32::new(0),
             more: AtomicPtr::new(ptr::null_mut()),
         }
     }
@@ -182,9 +185,14 @@ impl Records {
 
     #[inline(never)]
     fn vacant_beyond(&self) -> &AtomicU64 {
-        let mut rest = self.since[1..].iter();
-        if let Some(since) = rest.find(|since| since.load(Ordering::Relaxed) == NEVER) {
-            return since;
+        for (at, since) in self.since.iter().enumerate().skip(1) {
+            if since.load(Ordering::Relaxed) == NEVER {
+                // Relaxed: for the reclaimer's eyes the same as the record itself.
+                if self.depth.load(Ordering::Relaxed) < at as u32 {
+                    self.depth.store(at as u32, Ordering::Relaxed);
+                }
+                return since;
+            }
         }
         // Relaxed: only this thread's number sets it.
         let mut more = self.more.load(Ordering::Relaxed);
@@ -199,9 +207,14 @@ impl Records {
 
     /// The earliest pin of this thread number.
     fn earliest(&self) -> Option<u64> {
+        // Relaxed: a record that does not show has a pin that does not, see `advance`.
+        let depth = self.depth.load(Ordering::Relaxed) as usize;
         // Acquire: pairs with the Release that ended a pin: what it read comes before the disposal.
-        let since = self.since.iter().map(|since| since.load(Ordering::Acquire));
+        let since = self.since[..=depth].iter().map(|since| since.load(Ordering::Acquire));
         let here = since.filter(|&since| since != NEVER).min();
+        if depth < TOGETHER - 1 {
+            return here;
+        }
         // Acquire: pairs with the Release in `vacant_beyond`.
         // SAFETY: as there.
         let more = unsafe { self.more.load(Ordering::Acquire).as_ref() };

@@ -86,6 +86,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         // Relaxed: published with the record.
         cold.heir.store(0, Ordering::Relaxed);
         cold.evictor.store(0, Ordering::Relaxed);
+        cold.collected.store(0, Ordering::Relaxed);
         cold.holds.store(1, Ordering::Relaxed);
         let kind = match facts {
             Facts::Client { .. } => Kind::Client,

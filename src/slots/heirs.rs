@@ -1,11 +1,13 @@
 //! What a client leaves to newcomers: its place to an *heir*, and its end to an *evictor* (D, E).
 //!
-//! Both are appointed once, by slot, whoever comes first. The heir's word is also the token of the place:
-//! at the end of the client it is exchanged for `ENDED`, so that a promise that is broken at that moment
-//! neither loses the place nor doubles it.
+//! Whoever comes first is appointed. The heir's word is also the token of the place: at the end of the
+//! client it is exchanged for `ENDED`, so that a promise that is broken at that moment neither loses the
+//! place nor doubles it. The evictor's word is the token of the evicted client: whoever exchanges it for
+//! `CLAIMED` unlinks it and hands it over.
 
-use super::Slots;
-use crate::sync::{AtomicU32, Ordering};
+use super::{Address, Slots};
+use crate::reclaim::Pin;
+use crate::sync::{AtomicU32, Ordering, fence};
 
 impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
     /// Who is promised the place of `slot`: `newcomer`, if nobody was before. `None`: it has ended.
@@ -28,17 +30,80 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         self.cold(slot).heir.swap(ENDED, Ordering::AcqRel) != 0
     }
 
-    /// Who ends `slot`, should it be evicted: `newcomer`, if nobody was named before.
-    pub(crate) fn appoint_evictor(&self, slot: u32, newcomer: u32) -> u32 {
-        appoint(&self.cold(slot).evictor, newcomer)
+    /// Has `slot` be handed to `newcomer`, should it be evicted, if it is promised to nobody who has yet
+    /// to collect.
+    pub(crate) fn appoint_evictor(&self, slot: u32, newcomer: Address, pin: &Pin<'_>) {
+        let evictor = &self.cold(slot).evictor;
+        let mine = Evictor::of(newcomer);
+        let mut seen = 0;
+        loop {
+            // AcqRel, Acquire on failure: whoever meets an evictor sees its word past `Entering`.
+            match evictor.compare_exchange(seen, mine.0, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) | Err(CLAIMED) => return,
+                Err(other) if other == mine.0 || !self.has_collected(Evictor(other), pin) => return,
+                // Of a takeover that is over: it thought otherwise of the name in the end (I).
+                Err(other) => seen = other,
+            }
+        }
     }
 
-    /// Who was named to end `slot`.
-    pub(crate) fn evictor(&self, slot: u32) -> Option<u32> {
-        // Acquire: pairs with `appoint`.
-        self.cold(slot).evictor.load(Ordering::Acquire).checked_sub(1)
+    /// Who is to be handed `slot`. `None`: nobody, or it was claimed.
+    pub(crate) fn evictor(&self, slot: u32) -> Option<Evictor> {
+        // Acquire: pairs with `appoint_evictor`.
+        match self.cold(slot).evictor.load(Ordering::Acquire) {
+            0 | CLAIMED => None,
+            other => Some(Evictor(other)),
+        }
+    }
+
+    /// Claims an evicted client on behalf of its evictor. `true`: by this call.
+    pub(crate) fn claim_evicted(&self, slot: u32, of: Evictor) -> bool {
+        let evictor = &self.cold(slot).evictor;
+        // AcqRel: as in `appoint_evictor`. Relaxed on failure: not used.
+        evictor.compare_exchange(of.0, CLAIMED, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// From here on, what is evicted for the newcomer in `slot` is not its owner's to collect, but for
+    /// what the owner finds after this.
+    pub(crate) fn set_collected(&self, slot: u32) {
+        // Relaxed: ordered by the fence. SeqCst: between the flag and the words that are read next.
+        // Partner: the fence in `has_collected`.
+        self.cold(slot).collected.store(1, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Whether the owner of a newcomer may have looked for what was evicted for it the last time.
+    pub(crate) fn has_collected(&self, newcomer: Evictor, pin: &Pin<'_>) -> bool {
+        let slot = newcomer.slot();
+        let is_it = || {
+            let seen = self.find(slot, pin);
+            seen.is_some_and(|seen| Evictor::of(seen.address()) == newcomer)
+        };
+        // SeqCst: between the word of the evicted client, which the caller has seen dead, and the flag.
+        // Partner: the fence in `set_collected`.
+        fence(Ordering::SeqCst);
+        // The slot of an owner that has left may be another's, before or after the flag is read.
+        // Relaxed: ordered by the fence.
+        !is_it() || self.cold(slot).collected.load(Ordering::Relaxed) == 1 || !is_it()
     }
 }
+
+/// A newcomer for which a client is evicted: its slot plus one, and the lower half of its generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Evictor(u64);
+
+impl Evictor {
+    pub(crate) fn of(newcomer: Address) -> Self {
+        Self(newcomer.generation << 32 | u64::from(newcomer.slot + 1))
+    }
+
+    fn slot(self) -> u32 {
+        self.0 as u32 - 1
+    }
+}
+
+/// In the place of an evictor: the client was handed over.
+const CLAIMED: u64 = u64::MAX;
 
 /// In the place of an heir: the client has ended, and its place went to the one that stood here.
 const ENDED: u32 = u32::MAX;

@@ -25,6 +25,7 @@ mod shrink;
 
 pub(crate) use ended::{Ended, Loose};
 pub(crate) use entered::{Contents, Entered};
+pub(crate) use heirs::Evictor;
 pub(crate) use live::{Live, Plain, Seen};
 
 use core::mem::MaybeUninit;
@@ -123,8 +124,10 @@ struct Cold {
     streams: AtomicU64,
     /// The newcomer that is promised this client's place, as a slot plus one.
     heir: AtomicU32,
-    /// The newcomer that ended this client, likewise.
-    evictor: AtomicU32,
+    /// The newcomer that is handed this client, should it be evicted. See [`Evictor`].
+    evictor: AtomicU64,
+    /// 1 once its owner has collected whom it evicted.
+    collected: AtomicU32,
     /// Link of the free list, or of a pile of retired slots.
     link: AtomicU32,
     /// What must be reclaimed before the slot is free: itself, and first values retired on their own.
@@ -142,7 +145,8 @@ unsafe impl Blank for Cold {
             verdicts: List::new(),
             streams: AtomicU64::new(0),
             heir: AtomicU32::new(0),
-            evictor: AtomicU32::new(0),
+            evictor: AtomicU64::new(0),
+            collected: AtomicU32::new(0),
             link: AtomicU32::new(0),
             holds: AtomicU32::new(0),
         }

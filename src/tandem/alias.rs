@@ -117,8 +117,12 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
             return Err(self.withdraw_alias(entered, word, hash, call));
         }
         if word.took() {
-            let clients = self.collect_evicted(slot, None, hash, call);
-            debug_assert!(clients.is_empty(), "an alias evicts no client");
+            let address = Address { slot, generation: word.generation() };
+            for ended in self.collect_evicted(address, None, hash, call) {
+                // An alias evicts no client (`bears_names`); should one be here, it is not lost (I).
+                // SAFETY: `unlink` has removed its entries, under the pin.
+                unsafe { self.slots.retire_ended(ended, &call.pin) };
+            }
         }
         if call.panics.any() {
             core::mem::take(&mut call.panics).resume();

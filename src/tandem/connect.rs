@@ -13,7 +13,7 @@ use super::{Call, Tandem};
 use crate::places::Ask;
 use crate::policy::Policy;
 use crate::reclaim::attempt;
-use crate::slots::{Address, Contents, Ended, Entered, Facts};
+use crate::slots::{Address, Contents, Ended, Entered, Evictor, Facts};
 use crate::state::{Phase, Refusal, Word};
 use crate::sync::{Ordering, fence};
 use crate::table::Hash;
@@ -262,7 +262,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         if !word.took() {
             return committed;
         }
-        for ended in self.collect_evicted(slot, Some(ids.0), ids.1, call) {
+        for ended in self.collect_evicted(address, Some(ids.0), ids.1, call) {
             // SAFETY: the record is the caller's own, was live, and is kept by the pin.
             let (id, _) = unsafe { self.slots.names_of_entered(slot) };
             let same_id = attempt(|| id == Some(self.slots.id_of(&ended)));
@@ -287,33 +287,58 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
     /// and gone.
     pub(super) fn collect_evicted(
         &self,
-        newcomer: u32,
+        newcomer: Address,
         id: Option<Hash>,
         node: Hash,
         call: &mut Call<'_>,
     ) -> Vec<Ended<Info, Stream>> {
-        let mut evicted: Vec<(u32, Word)> = Vec::new();
+        let mut evicted = Vec::new();
+        self.claim_all(newcomer, id, node, &mut evicted, call);
+        // Once more: what comes after this is the settler's to take care of, see `adopt`.
+        self.slots.set_collected(newcomer.slot);
+        self.claim_all(newcomer, id, node, &mut evicted, call);
+        let mut clients = Vec::new();
+        for (slot, word) in evicted {
+            clients.extend(self.unlink_evicted(slot, word, call));
+        }
+        clients
+    }
+
+    fn claim_all(
+        &self,
+        newcomer: Address,
+        id: Option<Hash>,
+        node: Hash,
+        evicted: &mut Vec<(u32, Word)>,
+        call: &Call<'_>,
+    ) {
+        let evictor = Evictor::of(newcomer);
         for (table, hash) in [(&self.ids, id), (&self.nodes, Some(node))] {
             let Some(hash) = hash else { continue };
             let (_, slots) = table.slots(hash, &call.pin);
             for slot in slots {
                 let word = self.slots.see(slot, &call.pin).word;
-                if word.phase() == Phase::Evicted
-                    && self.slots.evictor(slot) == Some(newcomer)
-                    && !evicted.iter().any(|&(other, _)| other == slot)
-                {
+                if word.phase() == Phase::Evicted && self.slots.claim_evicted(slot, evictor) {
                     evicted.push((slot, word));
                 }
             }
         }
-        let mut clients = Vec::new();
-        for (slot, word) in evicted {
-            match self.slots.facts_of_ended(slot) {
-                Facts::Alias { node, .. } => self.unlink_alias(slot, node, call),
-                Facts::Client { .. } => clients.push(self.unlink(slot, word, call)),
+    }
+
+    /// Unlinks a client that this call has claimed, or an alias, which is gone then.
+    pub(super) fn unlink_evicted(
+        &self,
+        slot: u32,
+        word: Word,
+        call: &mut Call<'_>,
+    ) -> Option<Ended<Info, Stream>> {
+        match self.slots.facts_of_ended(slot) {
+            Facts::Alias { node, .. } => {
+                self.unlink_alias(slot, node, call);
+                None
             }
+            Facts::Client { .. } => Some(self.unlink(slot, word, call)),
         }
-        clients
     }
 }
 

@@ -315,7 +315,8 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
             return false;
         }
         if rival.word.phase() == Phase::Live {
-            self.slots.appoint_evictor(rival.slot, newcomer);
+            let address = Address { slot: newcomer, generation: word.generation() };
+            self.slots.appoint_evictor(rival.slot, address, &call.pin);
             // Linearization point of an eviction, unless aliases are on their way: this step (A).
             let next = rival.word.ending(End::Evict);
             if !self.slots.step(rival.slot, rival.word, next) {
@@ -323,7 +324,33 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
             }
         }
         self.finish(rival.slot, call);
+        self.adopt(rival, call);
         true
+    }
+
+    /// Takes care of an evicted client whose newcomer's owner has left already: this settler found that
+    /// it bears the name, and those that made the newcomer `Live` found that it does not. Only an
+    /// unlawful `Eq` gets here (I).
+    fn adopt(&self, rival: Rival, call: &mut Call<'_>) {
+        loop {
+            let seen = self.slots.see(rival.slot, &call.pin);
+            if seen.address() != rival.address() || seen.word.phase() != Phase::Evicted {
+                return;
+            }
+            let Some(evictor) = self.slots.evictor(rival.slot) else {
+                return;
+            };
+            if !self.slots.has_collected(evictor, &call.pin) {
+                return;
+            }
+            if self.slots.claim_evicted(rival.slot, evictor) {
+                if let Some(ended) = self.unlink_evicted(rival.slot, seen.word, call) {
+                    // SAFETY: `unlink` has removed its entries, under the pin.
+                    unsafe { self.slots.retire_ended(ended, &call.pin) };
+                }
+                return;
+            }
+        }
     }
 
     /// Completes the end of a client that has aliases: what is on its way is refused, what is taking
