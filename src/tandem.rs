@@ -6,7 +6,8 @@
 //! | file | what it does here |
 //! |---|---|
 //! | `connect` | the owner's way in: fill, enter, arm, drive, collect |
-//! | `drive` | what anyone may do for a newcomer: compete, commit, evict |
+//! | `drive` | what anyone may do for a newcomer: compete, commit |
+//! | `settle` | what follows on a takeover's commit: evict; and on an end that was begun |
 //! | `end` | the way out: disconnect, close, unlink |
 //! | `alias` | further names in the node table |
 //! | `attach` | streams and infos that replace earlier ones |
@@ -30,6 +31,7 @@ mod connect;
 mod drive;
 mod end;
 mod lookup;
+mod settle;
 
 pub(crate) use alias::AliasRefusal;
 pub(crate) use connect::Refused;
