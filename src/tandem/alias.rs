@@ -114,7 +114,12 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         }
         let word = self.drive_alias(slot, call);
         if word.is_refused() {
-            return Err(self.withdraw_alias(entered, word, hash, call));
+            let refusal = self.withdraw_alias(entered, word, hash, call);
+            if refusal.0 == AliasRefusal::Gone {
+                // Stopped by an end that was begun: it is to be over before anyone is told.
+                self.may_name(owner, call);
+            }
+            return Err(refusal);
         }
         if word.took() {
             let address = Address { slot, generation: word.generation() };

@@ -62,6 +62,8 @@ struct Conflicts {
     node: bool,
     /// `node` is a client's node id, not an alias.
     node_id: bool,
+    /// One of them is a client, or another client's alias: not the newcomer's own name once more.
+    others: bool,
     newest: u64,
 }
 
@@ -185,10 +187,16 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
                 }
             };
             let is_alias = rival.word.is_alias();
-            if is_alias && self.owner_of(rival.slot, &call.pin).is_none() {
-                continue;
-            }
+            let owner = is_alias.then(|| self.owner_of(rival.slot, &call.pin));
+            let owner = match owner {
+                Some(Some(owner)) => Some(owner.address()),
+                Some(None) => continue,
+                None => None,
+            };
             if verdict.same_id || verdict.same_node {
+                let is_own =
+                    matches!(facts, Facts::Alias { owner: mine, .. } if owner == Some(mine));
+                conflicts.others |= !is_own;
                 conflicts.id |= verdict.same_id;
                 conflicts.node |= verdict.same_node;
                 conflicts.node_id |= verdict.same_node && !is_alias;
@@ -231,7 +239,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         let refusal = match word.kind() {
             // An alias never takes a node id (C).
             Kind::Alias if conflicts.node_id => Some(Refusal::Id),
-            _ if any && self.policy == Policy::Reject => {
+            _ if conflicts.others && self.policy == Policy::Reject => {
                 Some(if conflicts.id { Refusal::Id } else { Refusal::Node })
             }
             _ => None,
