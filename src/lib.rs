@@ -58,8 +58,8 @@
 //! **F. Progress.** Every call is lock-free, growth included: a thread that is stopped at any instruction stops
 //! no other, not even one that is after the same names (the allocator and the kernel apart). A lookup
 //! repeats a scan only if another call got on meanwhile, writes to no cache line that threads share, runs no
-//! code of yours but `Hash` and `Eq`, and drops no value; one pin in many does a bounded share of the
-//! collector's work. Nothing is held while your code runs that another thread could wait for, so no deadlock
+//! code of yours but `Hash` and `Eq`, and drops no value; a pin does no work for the
+//! reclaimer (under the feature `crossbeam-epoch` one in many does a bounded share). Nothing is held while your code runs that another thread could wait for, so no deadlock
 //! can be written with this API.
 //!
 //! **G. Reclamation.** Every value is dropped exactly once, and never while a guard can reach it: by a writing
@@ -67,8 +67,8 @@
 //! registry; never by a lookup. What is retired and not yet dropped is at most what was retired since the
 //! oldest guard of this registry was taken, and a constant: up to 64 values on the pile of each thread, and
 //! up to a dozen such piles that wait for their turn. [`stats`](Registry::stats) shows it. `flush` drops whatever
-//! was retired by calls that had returned, parked threads' share included, and says what it had to leave. A
-//! guard of another registry delays nothing here. (Under the feature `crossbeam-epoch` a guard also keeps
+//! was retired by calls that had returned, parked threads' share included, and says what it had to leave: for
+//! a guard, or as another thread has it in hand at this moment. A guard of another registry delays nothing here. (Under the feature `crossbeam-epoch` a guard also keeps
 //! what was retired up to two epochs before it was taken.)
 //!
 //! **H. Iteration.** A client that is live during the whole iteration is yielded exactly once, one that had

@@ -145,8 +145,8 @@ impl<Id, Node, Info, Stream, S> Registry<Id, Node, Info, Stream, S> {
     ///
     /// # Complexity
     ///
-    /// O(1), one full fence. One pin in many does a bounded share of the collector's bookkeeping; it
-    /// never runs a user's code.
+    /// O(1): a store to a line of this thread's own, and a full fence where the system has no `membarrier`.
+    /// A pin does no work for the reclaimer and runs no user's code.
     #[must_use]
     #[inline]
     pub fn pin(&self) -> Guard<'_, Id, Node, Info, Stream, S> {
@@ -157,9 +157,9 @@ impl<Id, Node, Info, Stream, S> Registry<Id, Node, Info, Stream, S> {
     /// says what had to be left (G).
     ///
     /// Writers drop what has become ripe as they go, so this is for quiet times and for tests. A guard of
-    /// this registry, held by whatever thread, keeps what was retired since it was taken, and what was
-    /// retired up to two epochs before, which an older guard can make long; nothing else does. From inside
-    /// a value's `Drop` nothing is dropped.
+    /// this registry, held by whatever thread, keeps what was retired since it was taken; nothing else does,
+    /// but for another thread that is in the middle of the same: it may have up to 64 values in its hands.
+    /// From inside a value's `Drop` nothing is dropped.
     ///
     /// # Complexity
     ///

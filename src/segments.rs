@@ -174,7 +174,8 @@ impl<T> Segments<T> {
                 return 0;
             }
             let (start, len) = (self.start_of(origin, segment), self.first.len_of(segment));
-            Blanks::pages_of(start, len, part).1
+            // The page at the end is more than the items in it.
+            Blanks::pages_of(start, len, part).1.min(Blanks::<T>::bytes(len))
         });
         pages.sum()
     }

@@ -2,8 +2,9 @@
 //! (R. K. Treiber, "Systems Programming: Coping with Parallelism", IBM RJ 5118, 1986).
 //!
 //! The head is 32 bits of index and 32 bits that change with every pop, so that a pop that slept
-//! while its head was taken and put back fails. The users pop under a pin as well, and put an index
-//! back only after a grace period, so even a wrapped tag is never met.
+//! while its head was taken and put back fails. The free slots are popped under a pin as well, and put
+//! back only after a grace period, so even a wrapped tag is never met there. The idle batches of the
+//! reclaimer rely on the tag: a pop would have to sleep for 2^32 others, of 64 retired values each.
 
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 

@@ -127,6 +127,10 @@ mod numbers {
     impl Drop for Held {
         fn drop(&mut self) {
             NUMBER.set(NONE);
+            #[cfg(feature = "crossbeam-epoch")]
+            if HELD.get() > 0 {
+                core::mem::forget(self.0.take());
+            }
         }
     }
 
@@ -141,7 +145,11 @@ mod numbers {
         pub(crate) fn current() -> Self {
             match NUMBER.get() {
                 NONE => claim(),
-                value => Self(value),
+                value => {
+                    #[cfg(feature = "crossbeam-epoch")]
+                    HELD.set(HELD.get() + 1);
+                    Self(value)
+                }
             }
         }
 
@@ -156,8 +164,31 @@ mod numbers {
         fn drop(&mut self) {
             if self.0 & PASSING != 0 {
                 give_back(self.value());
+            } else {
+                #[cfg(feature = "crossbeam-epoch")]
+                self.leave();
             }
         }
+    }
+
+    #[cfg(feature = "crossbeam-epoch")]
+    impl ThreadNumber {
+        fn leave(&self) {
+            HELD.set(HELD.get() - 1);
+            if HELD.get() == 0 && NUMBER.get() != self.0 {
+                // The last of those that outlived the claim.
+                give_back(self.0);
+            }
+        }
+    }
+
+    // `crossbeam-epoch` lets one thread at a time use what a number indexes: a guard that a thread-local
+    // holds may outlive the claim, and keeps the number until it goes. The crate's own reclaimer does not
+    // mind: each pin has a record of its own.
+    #[cfg(feature = "crossbeam-epoch")]
+    thread_local! {
+        /// How many `ThreadNumber`s are held that are of the claim.
+        static HELD: Cell<u32> = const { Cell::new(0) };
     }
 
     #[cold]
@@ -173,6 +204,8 @@ mod numbers {
         let kept = CLAIM.try_with(|held| held.0.set(claim.take())).is_ok();
         if kept {
             NUMBER.set(node.value);
+            #[cfg(feature = "crossbeam-epoch")]
+            HELD.set(HELD.get() + 1);
             return ThreadNumber(node.value);
         }
         core::mem::forget(claim);

@@ -17,6 +17,7 @@ mod contract {
     mod g_flush;
     mod g_guards;
     mod g_outlived;
+    mod g_thread_locals;
     mod g_user_drops;
     mod h_iteration;
     mod i_hostile;

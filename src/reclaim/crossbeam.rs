@@ -16,6 +16,7 @@ use core::ptr::NonNull;
 use crossbeam_epoch as crossbeam;
 use crossbeam_utils::CachePadded;
 
+use super::disposing;
 use super::pile::{Pile, Place, outstanding};
 use super::{Header, Panics, Slab, Tally};
 use crate::blanks::Blank;
@@ -50,8 +51,6 @@ struct Local {
     /// Initialized when `ready` is 1. Used by the thread that has the number now, alone.
     handle: UnsafeCell<MaybeUninit<crossbeam::LocalHandle>>,
     ready: AtomicU32,
-    /// 1 while its thread is disposing.
-    disposing: AtomicU32,
     pile: Pile,
 }
 
@@ -61,7 +60,6 @@ unsafe impl Blank for CachePadded<Local> {
         CachePadded::new(Local {
             handle: UnsafeCell::new(MaybeUninit::uninit()),
             ready: AtomicU32::new(0),
-            disposing: AtomicU32::new(0),
             pile: Pile::new(),
         })
     }
@@ -199,29 +197,26 @@ impl Reclaimer {
     fn dispose_ripe<S: Slab>(&self, slab: &S, most: usize, panics: &mut Panics) -> usize {
         let number = ThreadNumber::current();
         let local: &Local = self.locals.get_or_make(number.value());
-        // Relaxed: this thread's own.
-        if local.disposing.load(Ordering::Relaxed) == 1 {
-            return 0;
-        }
-        local.disposing.store(1, Ordering::Relaxed);
-        let mut disposed = 0;
-        for _ in 0..most {
-            let pin = self.pin();
-            let Some(index) = self.ripe.pop(|index| self.batch_link(index)) else {
-                break;
-            };
-            let batch = self.batches.get_or_make(index);
-            let garbage = batch.garbage.take();
-            // Release: see `untaken`.
-            batch.serial.fetch_add(1, Ordering::Release);
-            self.idle.push(index, &batch.link);
-            drop(pin);
-            // SAFETY: the batch is ripe, and its contents were taken out, hence by us alone.
-            disposed += unsafe { garbage.dispose(slab, panics) };
-        }
-        local.disposing.store(0, Ordering::Relaxed);
-        local.pile.count_disposed(disposed);
-        disposed
+        let disposed = disposing::once(self, || {
+            let mut disposed = 0;
+            for _ in 0..most {
+                let pin = self.pin();
+                let Some(index) = self.ripe.pop(|index| self.batch_link(index)) else {
+                    break;
+                };
+                let batch = self.batches.get_or_make(index);
+                let garbage = batch.garbage.take();
+                // Release: see `untaken`.
+                batch.serial.fetch_add(1, Ordering::Release);
+                self.idle.push(index, &batch.link);
+                drop(pin);
+                // SAFETY: the batch is ripe, and its contents were taken out, hence by us alone.
+                disposed += unsafe { garbage.dispose(slab, panics) };
+            }
+            local.pile.count_disposed(disposed);
+            disposed
+        });
+        disposed.unwrap_or(0)
     }
 
     /// Disposes of some of what is ripe: a writer's share of the work.

@@ -10,6 +10,7 @@ use core::ptr::NonNull;
 
 use crossbeam_utils::CachePadded;
 
+use super::disposing;
 use super::pile::{Garbage, PILE, Pile, outstanding};
 use super::pins::{Held, Pins};
 use super::queue::Queue;
@@ -55,8 +56,6 @@ struct Local {
     pile: Pile,
     /// 1 once there is a batch that its thread has closed and not tidied up after.
     closed: AtomicU32,
-    /// 1 while its thread is disposing.
-    disposing: AtomicU32,
     /// 1 once `numbers` covers it.
     known: AtomicU32,
 }
@@ -67,7 +66,6 @@ unsafe impl Blank for CachePadded<Local> {
         CachePadded::new(Local {
             pile: Pile::new(),
             closed: AtomicU32::new(0),
-            disposing: AtomicU32::new(0),
             known: AtomicU32::new(0),
         })
     }
@@ -168,16 +166,16 @@ impl Reclaimer {
         }
     }
 
-    /// Moves the horizon up if enough was closed since.
-    fn keep_up(&self) {
+    /// Moves the horizon up if so many batches were closed since.
+    fn keep_up(&self, due: u64) {
         let now = self.pins.now();
         // Relaxed, here and in the exchange: it chooses who does it, no more.
         let moved = self.moved.load(Ordering::Relaxed);
-        if now.saturating_sub(moved) >= INTERVAL
+        if now.saturating_sub(moved) >= due
             && self.moved.compare_exchange(moved, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
         {
             self.pins.advance();
-            // Relaxed: a hint. One that is lost costs a later writer's, as the horizon stays.
+            // Relaxed: a hint.
             self.backlog.store(1, Ordering::Relaxed);
         }
     }
@@ -191,23 +189,18 @@ impl Reclaimer {
         most: usize,
         panics: &mut Panics,
     ) -> Option<Disposed> {
-        // Relaxed: this thread's own.
-        if local.disposing.load(Ordering::Relaxed) == 1 {
-            return None;
-        }
-        local.disposing.store(1, Ordering::Relaxed);
-        let mut done = Disposed { items: 0, batches: 0 };
-        while done.batches < most
-            && let Some(garbage) = self.queue.pop(self.pins.horizon())
-        {
-            // SAFETY: stamped before the horizon, hence out of reach of every guard, and popped once.
-            done.items += unsafe { garbage.dispose(slab, panics) };
-            done.batches += 1;
-        }
-        local.pile.count_disposed(done.items);
-        // Relaxed: as above.
-        local.disposing.store(0, Ordering::Relaxed);
-        Some(done)
+        disposing::once(self, || {
+            let mut done = Disposed { items: 0, batches: 0 };
+            while done.batches < most
+                && let Some(garbage) = self.queue.pop(self.pins.horizon())
+            {
+                // SAFETY: stamped before the horizon, hence out of reach of every guard, and popped once.
+                done.items += unsafe { garbage.dispose(slab, panics) };
+                done.batches += 1;
+            }
+            local.pile.count_disposed(done.items);
+            done
+        })
     }
 
     /// Disposes of some of what is ripe: a writer's share of the work.
@@ -218,14 +211,19 @@ impl Reclaimer {
         // Relaxed: this thread's own.
         if local.closed.load(Ordering::Relaxed) == 1 {
             local.closed.store(0, Ordering::Relaxed);
-            self.keep_up();
+            self.keep_up(INTERVAL);
         }
-        // Relaxed, twice: a hint, see `keep_up`.
-        if self.backlog.load(Ordering::Relaxed) == 1
-            && let Some(done) = self.dispose_ripe(local, slab, STEADY, &mut panics)
-            && done.batches < STEADY
-        {
+        if self.pins.is_unblocked() {
+            self.keep_up(0);
+        }
+        // Relaxed, here and below: a hint. Taken back before the look at the queue, so that what another
+        // ripens after it is another's to look for.
+        if self.backlog.load(Ordering::Relaxed) == 1 {
             self.backlog.store(0, Ordering::Relaxed);
+            let done = self.dispose_ripe(local, slab, STEADY, &mut panics);
+            if done.is_none_or(|done| done.batches == STEADY) {
+                self.backlog.store(1, Ordering::Relaxed);
+            }
         }
         panics
     }

@@ -16,6 +16,7 @@
 mod barrier;
 #[cfg(all(feature = "crossbeam-epoch", not(loom)))]
 mod crossbeam;
+mod disposing;
 #[cfg(any(loom, not(feature = "crossbeam-epoch")))]
 mod epoch;
 #[cfg(loom)]

@@ -27,6 +27,9 @@ const TOGETHER: usize = 6;
 #[cfg(loom)]
 const TOGETHER: usize = 2;
 
+/// Batches that a pin has to hold up to be watched: writers look whether it has ended.
+const FAR: u64 = 16;
+
 /// No pin.
 const NEVER: u64 = 0;
 
@@ -44,6 +47,10 @@ struct Clock {
     now: AtomicU64,
     /// Everything stamped earlier is ripe.
     horizon: AtomicU64,
+    /// The record that held the horizon up when it was moved last, if that was far behind.
+    blocker: AtomicPtr<AtomicU64>,
+    /// What that record said.
+    blocked: AtomicU64,
     /// One more than the largest thread number that pinned.
     numbers: AtomicU32,
     barrier: Barrier,
@@ -92,6 +99,8 @@ impl Pins {
         let clock = Clock {
             now: AtomicU64::new(NEVER + 1),
             horizon: AtomicU64::new(NEVER + 1),
+            blocker: AtomicPtr::new(ptr::null_mut()),
+            blocked: AtomicU64::new(NEVER),
             numbers: AtomicU32::new(0),
             barrier,
         };
@@ -109,7 +118,7 @@ impl Pins {
         // SAFETY: `admit` makes all records below `numbers`, and nothing truncates them.
         let records = unsafe { self.records.get_made(number) };
         let held = Held { since: records.vacant(), clock };
-        held.publish(Ordering::Relaxed);
+        held.publish();
         held
     }
 
@@ -162,11 +171,27 @@ impl Pins {
         // not, see above.
         let numbers = clock.numbers.load(Ordering::Acquire);
         let records = (0..numbers).filter_map(|number| self.records.get(number));
-        let earliest = records.filter_map(Records::earliest).min();
+        let earliest = records.filter_map(Records::earliest).min_by_key(|pin| pin.1);
+        let (blocker, earliest) = earliest.unwrap_or((ptr::null(), now));
+        let is_far = now.saturating_sub(earliest) >= FAR;
+        let blocker = if is_far { blocker.cast_mut() } else { ptr::null_mut() };
+        // Relaxed, twice: a hint. Taken together wrongly, it costs an `advance`, or delays one.
+        clock.blocked.store(earliest, Ordering::Relaxed);
+        clock.blocker.store(blocker, Ordering::Relaxed);
         // AcqRel: Release for `horizon`; Acquire, so that it covers what an earlier `advance` saw.
-        clock
-            .horizon
-            .fetch_max(earliest.map_or(now, |earliest| earliest.min(now)), Ordering::AcqRel);
+        clock.horizon.fetch_max(earliest.min(now), Ordering::AcqRel);
+    }
+
+    /// Whether a pin that kept much from being ripe has ended, and nobody has moved the horizon since.
+    #[inline]
+    pub(super) fn is_unblocked(&self) -> bool {
+        // Relaxed, here and below: a hint.
+        let blocker = self.clock.blocker.load(Ordering::Relaxed);
+        // SAFETY: a record, which stays for as long as the registry.
+        let blocker = unsafe { blocker.as_ref() };
+        blocker.is_some_and(|since| {
+            since.load(Ordering::Relaxed) != self.clock.blocked.load(Ordering::Relaxed)
+        })
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -179,14 +204,15 @@ impl Records {
     #[inline(always)]
     fn vacant(&self) -> &AtomicU64 {
         let first = &self.since[0];
-        // Relaxed, here and below: this thread's own, or left by a former owner of its number.
-        if first.load(Ordering::Relaxed) == NEVER { first } else { self.vacant_beyond() }
+        // Acquire, here and below: a pin that a thread-local holds may end after its thread has given the
+        // number back, on the way to whoever has it now. Partner: the Release that ends it.
+        if first.load(Ordering::Acquire) == NEVER { first } else { self.vacant_beyond() }
     }
 
     #[inline(never)]
     fn vacant_beyond(&self) -> &AtomicU64 {
         for (at, since) in self.since.iter().enumerate().skip(1) {
-            if since.load(Ordering::Relaxed) == NEVER {
+            if since.load(Ordering::Acquire) == NEVER {
                 // Relaxed: for the reclaimer's eyes the same as the record itself.
                 if self.depth.load(Ordering::Relaxed) < at as u32 {
                     self.depth.store(at as u32, Ordering::Relaxed);
@@ -205,20 +231,21 @@ impl Records {
         unsafe { &*more }.vacant()
     }
 
-    /// The earliest pin of this thread number.
-    fn earliest(&self) -> Option<u64> {
+    /// The earliest pin of this thread number, and its record.
+    fn earliest(&self) -> Option<(*const AtomicU64, u64)> {
         // Relaxed: a record that does not show has a pin that does not, see `advance`.
         let depth = self.depth.load(Ordering::Relaxed) as usize;
         // Acquire: pairs with the Release that ended a pin: what it read comes before the disposal.
-        let since = self.since[..=depth].iter().map(|since| since.load(Ordering::Acquire));
-        let here = since.filter(|&since| since != NEVER).min();
+        let since = self.since[..=depth].iter();
+        let since = since.map(|since| (ptr::from_ref(since), since.load(Ordering::Acquire)));
+        let here = since.filter(|&(_, since)| since != NEVER).min_by_key(|pin| pin.1);
         if depth < TOGETHER - 1 {
             return here;
         }
         // Acquire: pairs with the Release in `vacant_beyond`.
         // SAFETY: as there.
         let more = unsafe { self.more.load(Ordering::Acquire).as_ref() };
-        here.into_iter().chain(more.and_then(Self::earliest)).min()
+        here.into_iter().chain(more.and_then(Self::earliest)).min_by_key(|pin| pin.1)
     }
 }
 
@@ -240,19 +267,20 @@ impl Drop for Pins {
 }
 
 impl Held<'_> {
-    /// Says that this thread reads, from now on. `order` is that of the record's store: Release if it
-    /// has read under this record before.
+    /// Says that this thread reads, from now on.
     #[inline(always)]
-    fn publish(&self, order: Ordering) {
-        // Acquire: pairs with the Release in `stamp`.
-        self.since.store(self.clock.now.load(Ordering::Acquire), order);
+    fn publish(&self) {
+        // Acquire: pairs with the Release in `stamp`. Release: what was read under this record before, by
+        // this pin or the one that had it last, comes before the disposal of what that kept (Acquire in
+        // `earliest`): a reclaimer that sees this store need not see the one that ended that pin.
+        self.since.store(self.clock.now.load(Ordering::Acquire), Ordering::Release);
         // Between the record and the reads. The partner is in `advance`.
         self.clock.barrier.light();
     }
 
     /// Ends the pin and takes it anew.
     pub(super) fn renew(&self) {
-        self.publish(Ordering::Release);
+        self.publish();
     }
 }
 

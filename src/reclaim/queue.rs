@@ -4,7 +4,8 @@
 //!
 //! Batches are nodes in a slab of the queue's own and go round: the front one is a dummy whose garbage
 //! was taken, and comes back to the idle ones when the next is taken. The counts in `head` and `tail`
-//! make an exchange that slept fail, and say how many batches came and went.
+//! make an exchange that slept fail, and say how many batches came and went. (They wrap after 2^32
+//! batches of 64 retired values each: who slept so long would have to wake at exactly that one.)
 
 use crossbeam_utils::CachePadded;
 

@@ -11,14 +11,18 @@ use core::ptr;
 use super::Slots;
 use crate::segments::MAX_ITEMS;
 use crate::state::Word;
-use crate::sync::{AtomicPtr, AtomicU32, Ordering};
+use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 /// Free slots in a row from which on they are vacated.
 const RUN: u32 = 64;
 
 /// The vacated slots below the largest one in use.
 #[derive(Debug)]
-pub(super) struct Vacant(AtomicPtr<Vec<Run>>);
+pub(super) struct Vacant {
+    runs: AtomicPtr<Vec<Run>>,
+    /// The runs before this one are used up.
+    first: AtomicUsize,
+}
 
 /// What is left of one range.
 #[derive(Debug)]
@@ -29,18 +33,20 @@ struct Run {
 
 impl Vacant {
     pub(super) fn new() -> Self {
-        Self(AtomicPtr::new(ptr::null_mut()))
+        Self { runs: AtomicPtr::new(ptr::null_mut()), first: AtomicUsize::new(0) }
     }
 
     fn runs(&self) -> &[Run] {
         // Acquire: pairs with the Release in `set`.
         // SAFETY: a list is freed when another is set, and then nobody reads it.
-        unsafe { self.0.load(Ordering::Acquire).as_ref() }.map_or(&[], |runs| runs)
+        unsafe { self.runs.load(Ordering::Acquire).as_ref() }.map_or(&[], |runs| runs)
     }
 
     /// A vacated slot, whose records are yet to be made.
     pub(super) fn take(&self) -> Option<u32> {
-        self.runs().iter().find_map(|run| {
+        // Relaxed, here and below: a run that is used up stays so, until there is another list.
+        let first = self.first.load(Ordering::Relaxed);
+        for (at, run) in self.runs().iter().enumerate().skip(first) {
             // Relaxed, here and on failure: only compared; what was in the slot before went when the
             // list was made.
             let mut next = run.next.load(Ordering::Relaxed);
@@ -55,8 +61,9 @@ impl Vacant {
                     Err(now) => next = now,
                 }
             }
-            None
-        })
+            self.first.fetch_max(at + 1, Ordering::Relaxed);
+        }
+        None
     }
 
     /// The ranges that are left.
@@ -73,7 +80,9 @@ impl Vacant {
         let runs = runs.map(|range| Run { next: AtomicU32::new(range.start), end: range.end });
         let new = Box::into_raw(Box::new(runs.collect()));
         // AcqRel: publishes the new list; the old one is whole.
-        let old = self.0.swap(new, Ordering::AcqRel);
+        let old = self.runs.swap(new, Ordering::AcqRel);
+        // Relaxed: as above, nobody takes any meanwhile.
+        self.first.store(0, Ordering::Relaxed);
         if !old.is_null() {
             // SAFETY: from `Box::into_raw` above, and the caller's promise.
             drop(unsafe { Box::from_raw(old) });
@@ -83,7 +92,8 @@ impl Vacant {
 
 impl Drop for Vacant {
     fn drop(&mut self) {
-        let runs = self.0.swap(ptr::null_mut(), Ordering::Relaxed);
+        // Relaxed: `&mut self`.
+        let runs = self.runs.swap(ptr::null_mut(), Ordering::Relaxed);
         if !runs.is_null() {
             // SAFETY: from `Box::into_raw` in `set`, and `&mut self`.
             drop(unsafe { Box::from_raw(runs) });

@@ -78,9 +78,10 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         if !self.may_name(owner, call) {
             return Err((AliasRefusal::Gone, name));
         }
-        match attempt(|| self.find_alias(owner, hash, |other| *other == name, &call.pin)) {
-            Ok(None) => {}
-            Ok(Some(_)) => return Ok(()),
+        match attempt(|| self.leads_to(owner, hash, &name, &call.pin)) {
+            Ok(false) => {}
+            // Linearization point: that of the lookup.
+            Ok(true) => return Ok(()),
             Err(payload) => {
                 call.panics.keep(payload);
                 return Err((AliasRefusal::Panicked, name));
@@ -133,6 +134,16 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
             core::mem::take(&mut call.panics).resume();
         }
         Ok(())
+    }
+
+    /// Whether the name is an alias of `owner` that a lookup finds: one that is about to be evicted does
+    /// not count any more.
+    fn leads_to(&self, owner: Address, hash: Hash, name: &Node, pin: &Pin<'_>) -> bool {
+        self.find_alias(owner, hash, |other| other == name, pin).is_some()
+            && self.find_by_node(hash, |other| other == name, pin).is_some_and(|client| {
+                // A client has no alias of its own node id's name.
+                client.address() == owner && client.node() != name
+            })
     }
 
     fn drive_alias(&self, slot: u32, call: &mut Call<'_>) -> Word {
