@@ -20,7 +20,7 @@ mod linearizable {
     use record::Recorder;
 
     /// Histories of each kind, unless `HISTORIES` says otherwise.
-    const HISTORIES: u64 = 25_000;
+    const HISTORIES: u64 = 50_000;
 
     fn check_all(name: &str, policy: Policy, crowded: bool) {
         let wanted = env::var("HISTORIES").ok().and_then(|text| text.parse().ok());
