@@ -13,6 +13,8 @@ pub struct Iter<'g, Id, Node, Info, Stream> {
     registry: u32,
     pin: &'g Pin<'g>,
     next: u32,
+    /// The slots from `next` up to here have records.
+    there: u32,
     end: u32,
 }
 
@@ -27,6 +29,7 @@ impl<'g, Id, Node, Info, Stream> Iter<'g, Id, Node, Info, Stream> {
             registry,
             pin,
             next: 0,
+            there: 0,
             // A client that lives by now has a slot below this.
             end: tandem.slots.len(),
         }
@@ -34,7 +37,20 @@ impl<'g, Id, Node, Info, Stream> Iter<'g, Id, Node, Info, Stream> {
 
     /// The part of the walk that is in these slots.
     pub(crate) fn within(self, slots: core::ops::Range<u32>) -> Self {
-        Self { next: slots.start, end: slots.end, ..self }
+        Self { next: slots.start, there: slots.start, end: slots.end, ..self }
+    }
+}
+
+impl<Id, Node, Info, Stream> Iter<'_, Id, Node, Info, Stream> {
+    /// Moves `there` on, or `next` past slots that were vacated.
+    #[cold]
+    fn look_ahead(&mut self) -> bool {
+        let (are_there, until) = self.tandem.slots.are_there(self.next);
+        self.there = until;
+        if !are_there {
+            self.next = until;
+        }
+        are_there
     }
 }
 
@@ -44,16 +60,18 @@ impl<'g, Id, Node, Info, Stream> Iterator for Iter<'g, Id, Node, Info, Stream> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         while self.next < self.end {
+            if self.next >= self.there && !self.look_ahead() {
+                continue;
+            }
             let slot = self.next;
             self.next += 1;
-            // `find`: the slot may have been vacated.
-            let Some(seen) = self.tandem.slots.find(slot, self.pin) else {
-                continue;
-            };
-            if let Some(plain) = seen.plain() {
+            // Linearization point of each: this read, or that of a pointer to what came later.
+            // SAFETY: below `there`, so that `are_there` said so, under the pin.
+            if let Some(plain) = unsafe { self.tandem.slots.plain(slot, self.pin) } {
                 return Some(ClientRef::plain(plain, self.registry));
             }
-            let client = seen.live().filter(|live| !live.word().is_alias());
+            let live = self.tandem.slots.see(slot, self.pin).live();
+            let client = live.filter(|live| !live.word().is_alias());
             if let Some(client) = client.and_then(|live| ClientRef::new(live, self.registry)) {
                 return Some(client);
             }

@@ -125,6 +125,14 @@ impl<T> Segments<T> {
         unsafe { &*origin.load(Ordering::Acquire).wrapping_add(index as usize) }
     }
 
+    /// Whether the segment of `index` is made, and the first index of the next one.
+    pub(crate) fn segment_at(&self, index: u32) -> (bool, u32) {
+        let segment = self.first.segment_of(index);
+        // Acquire: as in `get`.
+        let is_made = !self.origins[segment].load(Ordering::Acquire).is_null();
+        (is_made, self.first.start_of(segment + 1))
+    }
+
     /// Bytes of the segments that were made.
     pub(crate) fn bytes(&self) -> usize {
         let made = self.origins.iter().enumerate();

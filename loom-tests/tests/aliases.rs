@@ -8,7 +8,7 @@ use tandem_registry::AliasErrorKind;
 
 #[test]
 fn two_owners_of_one_name() {
-    model("aliases: two owners", 3, 2_274).check(|| {
+    model("aliases: two owners", 3, 2_268).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let one = ledger.connect(&registry, 1, 1, 0);
@@ -32,7 +32,7 @@ fn two_owners_of_one_name() {
 /// An alias must not take the name from its bearer for an owner that is gone.
 #[test]
 fn a_taker_that_is_disconnected() {
-    model("aliases: the taker is disconnected", 3, 23_919).check(|| {
+    model("aliases: the taker is disconnected", 3, 28_412).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let bearer = registry.connect(ledger.client(1, 1, 0).alias(9)).unwrap().key;
@@ -63,7 +63,7 @@ fn a_taker_that_is_disconnected() {
 
 #[test]
 fn against_a_connect_of_the_name() {
-    model("aliases: against a connect", 3, 1_668).check(|| {
+    model("aliases: against a connect", 3, 1_680).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let one = ledger.connect(&registry, 1, 1, 0);

@@ -238,6 +238,12 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         self.words.bytes() + self.hot.bytes() + self.warm.bytes() + self.cold.bytes() - vacated
     }
 
+    /// Whether the slots from `slot` up to another have records; they may have been vacated.
+    pub(crate) fn are_there(&self, slot: u32) -> (bool, u32) {
+        // The words come last and go first.
+        self.words.segment_at(slot)
+    }
+
     fn make(&self, slot: u32) {
         self.hot.get_or_make(slot);
         self.warm.get_or_make(slot);
@@ -303,7 +309,8 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
     ///
     /// # Safety
     ///
-    /// The slot was handed out, in what happened before: it is in an entry of a table.
+    /// The slot was handed out, in what happened before, and not vacated since: it is in an entry of a
+    /// table, or `are_there` says so under the pin.
     #[inline(always)]
     pub(crate) unsafe fn plain<'p>(
         &'p self,
