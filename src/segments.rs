@@ -53,7 +53,7 @@ impl FirstLen {
 
     /// The segment of an index below [`MAX_ITEMS`].
     #[inline(always)]
-    const fn segment_of(self, index: u32) -> usize {
+    pub(crate) const fn segment_of(self, index: u32) -> usize {
         if index < self.0 {
             // What the rest comes to as well, at once, and for the processor to guess.
             return 0;
@@ -113,13 +113,24 @@ impl<T> Segments<T> {
     ///
     /// # Safety
     ///
+    /// As for [`get_in`](Self::get_in).
+    #[inline(always)]
+    pub(crate) unsafe fn get_made(&self, index: u32) -> &T {
+        // SAFETY: the caller's promise.
+        unsafe { self.get_in(self.first.segment_of(index), index) }
+    }
+
+    /// The item at `index`, which is in `segment`, for whoever asks several arrays of one layout.
+    ///
+    /// # Safety
+    ///
     /// `get_or_make` was called for this index or one of the same segment, in what happened before,
     /// and it was not vacated since.
     #[inline(always)]
-    pub(crate) unsafe fn get_made(&self, index: u32) -> &T {
-        debug_assert!(self.get(index).is_some());
+    pub(crate) unsafe fn get_in(&self, segment: usize, index: u32) -> &T {
+        debug_assert!(self.get(index).is_some() && segment == self.first.segment_of(index));
         // SAFETY: the index was below `MAX_ITEMS` when its segment was made.
-        let origin = unsafe { self.origins.get_unchecked(self.first.segment_of(index)) };
+        let origin = unsafe { self.origins.get_unchecked(segment) };
         // Acquire: as in `get`.
         // SAFETY: as in `get`; the segment was installed, by the caller's promise.
         unsafe { &*origin.load(Ordering::Acquire).wrapping_add(index as usize) }

@@ -24,6 +24,8 @@ pub(crate) struct Live<'p, Id, Node, Info, Stream> {
 /// stream and info were current then.
 pub(crate) struct Plain<'p, Id, Node, Info, Stream> {
     slots: &'p Slots<Id, Node, Info, Stream>,
+    /// Where the records of `slot` are.
+    segment: usize,
     slot: u32,
     word: Word,
 }
@@ -59,7 +61,8 @@ impl<'p, Id, Node, Info, Stream> Seen<'p, Id, Node, Info, Stream> {
     /// See [`Plain`].
     #[inline(always)]
     pub(crate) fn plain(self) -> Option<Plain<'p, Id, Node, Info, Stream>> {
-        self.word.is_plain().then(|| Plain::new(self.slots, self.slot, self.word))
+        let segment = self.slots.first.segment_of(self.slot);
+        self.word.is_plain().then(|| Plain::new(self.slots, segment, self.slot, self.word))
     }
 
     /// The facts of an incarnation on its way or live.
@@ -199,8 +202,13 @@ impl<'p, Id, Node, Info, Stream> Plain<'p, Id, Node, Info, Stream> {
     /// `word` was read from the slot, which was handed out, under the pin that is held for `'p`, and
     /// is plain.
     #[inline(always)]
-    pub(super) fn new(slots: &'p Slots<Id, Node, Info, Stream>, slot: u32, word: Word) -> Self {
-        Self { slots, slot, word }
+    pub(super) fn new(
+        slots: &'p Slots<Id, Node, Info, Stream>,
+        segment: usize,
+        slot: u32,
+        word: Word,
+    ) -> Self {
+        Self { slots, segment, slot, word }
     }
 
     #[inline(always)]
@@ -212,7 +220,7 @@ impl<'p, Id, Node, Info, Stream> Plain<'p, Id, Node, Info, Stream> {
     #[inline(always)]
     pub(crate) fn routing(&self) -> (&'p Node, &'p Stream) {
         // SAFETY: made before the slot was handed out, see `new`.
-        let hot = unsafe { self.slots.hot.get_made(self.slot) };
+        let hot = unsafe { self.slots.hot.get_in(self.segment, self.slot) };
         // SAFETY: filled, and kept until the pin goes: see the module above. The stream was given to
         // `connect`, as the word has no `swung` mark, and current when the word was read: so it was
         // retired later than the pin was taken, if at all.
@@ -228,7 +236,7 @@ impl<'p, Id, Node, Info, Stream> Plain<'p, Id, Node, Info, Stream> {
     #[inline(always)]
     pub(crate) fn profile(&self) -> (&'p Id, &'p Info) {
         // SAFETY: as in `routing`.
-        let warm = unsafe { self.slots.warm.get_made(self.slot) };
+        let warm = unsafe { self.slots.warm.get_in(self.segment, self.slot) };
         // SAFETY: as in `routing`; a client's record has an id.
         unsafe {
             (

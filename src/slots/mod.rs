@@ -155,6 +155,8 @@ unsafe impl Blank for Cold {
 
 /// See the module.
 pub(crate) struct Slots<Id, Node, Info, Stream> {
+    /// The layout of the four arrays that follow.
+    first: FirstLen,
     words: Segments<AtomicU64>,
     hot: Segments<Hot<Node, Stream>>,
     warm: Segments<Warm<Id, Info>>,
@@ -190,6 +192,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         let stripes = 0..stripes.next_power_of_two();
         let first = FirstLen::for_items(capacity);
         let slots = Self {
+            first,
             words: Segments::with_first(first),
             hot: Segments::with_first(first),
             warm: Segments::with_first(first),
@@ -317,12 +320,12 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         slot: u32,
         _pin: &'p Pin<'_>,
     ) -> Option<Plain<'p, Id, Node, Info, Stream>> {
-        // SAFETY: `bump` made its word and its records before it handed the slot out, and they go
-        // with `&mut self` alone.
-        let word = unsafe { self.words.get_made(slot) };
+        let segment = self.first.segment_of(slot);
+        // SAFETY: `make` made its word and its records before the slot was handed out.
+        let word = unsafe { self.words.get_in(segment, slot) };
         // Acquire: as in `see`.
         let word = Word::from_raw(word.load(Ordering::Acquire));
-        word.is_plain().then(|| Plain::new(self, slot, word))
+        word.is_plain().then(|| Plain::new(self, segment, slot, word))
     }
 
     /// The client of that address, likewise. The slot number may be anything.
