@@ -14,6 +14,54 @@ fn about_to_grow(ledger: &Ledger) -> Arc<Small> {
     Arc::new(registry)
 }
 
+/// The same after the next one: the line has spilled, and is split by the next writer that comes by.
+fn about_to_split(ledger: &Ledger) -> Arc<Small> {
+    let registry = about_to_grow(ledger);
+    ledger.connect(&registry, 3, 3, 3);
+    registry
+}
+
+/// A split, from its first step to its last, under the eyes of one lookup.
+#[test]
+fn a_split_against_lookup() {
+    model("growth: a split against a lookup", 3, 1).cut_after(60).check(|| {
+        let ledger = Ledger::default();
+        let registry = about_to_split(&ledger);
+        let reader = {
+            let registry = Arc::clone(&registry);
+            thread::spawn(move || assert_eq!(routed(&registry.pin(), 3), Some(3)))
+        };
+        drop(registry.disconnect(&0));
+        reader.join().unwrap();
+        for client in 0..4 {
+            assert_eq!(routed(&registry.pin(), client), (client > 0).then_some(client));
+        }
+        drop(registry);
+        ledger.settle();
+    });
+}
+
+/// Two writers split the same line.
+#[test]
+fn a_split_against_a_split() {
+    model("growth: a split against a split", 3, 1).cut_after(60).check(|| {
+        let ledger = Ledger::default();
+        let registry = about_to_split(&ledger);
+        let other = {
+            let registry = Arc::clone(&registry);
+            thread::spawn(move || drop(registry.disconnect(&3)))
+        };
+        drop(registry.disconnect(&0));
+        other.join().unwrap();
+        for client in 0..4 {
+            let lives = client == 1 || client == 2;
+            assert_eq!(routed(&registry.pin(), client), lives.then_some(client));
+        }
+        drop(registry);
+        ledger.settle();
+    });
+}
+
 #[test]
 fn against_lookup() {
     model("growth: lookup", 3, 20_000).cut_after(20).check(|| {
