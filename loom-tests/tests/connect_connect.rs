@@ -77,7 +77,7 @@ fn over_a_client_of_both_names() {
 
 #[test]
 fn over_a_client_of_the_node_id() {
-    model("connect_connect: over a client of the node id", 3, 1).cut_after(60).check(|| {
+    model("connect_connect: over a client of the node id", 3, 20_000).cut_after(15).check(|| {
         let displaced = compete(&[(1, 1)], (2, 1), (3, 1));
         assert!(displaced == [0, 1] || displaced == [0, 2], "{displaced:?}");
     });
@@ -85,7 +85,7 @@ fn over_a_client_of_the_node_id() {
 
 #[test]
 fn over_a_client_of_the_id() {
-    model("connect_connect: over a client of the id", 3, 1).cut_after(60).check(|| {
+    model("connect_connect: over a client of the id", 3, 20_000).cut_after(15).check(|| {
         let displaced = compete(&[(1, 1)], (1, 2), (1, 3));
         assert!(displaced == [0, 1] || displaced == [0, 2], "{displaced:?}");
     });
@@ -93,7 +93,7 @@ fn over_a_client_of_the_id() {
 
 #[test]
 fn crosswise() {
-    model("connect_connect: crosswise", 3, 1).check(|| {
+    model("connect_connect: crosswise", 3, 167_081).check(|| {
         let displaced = compete(&[(1, 1), (2, 2)], (1, 2), (2, 1));
         assert_eq!(displaced, [0, 1]);
     });

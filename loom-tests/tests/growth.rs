@@ -24,7 +24,7 @@ fn about_to_split(ledger: &Ledger) -> Arc<Small> {
 /// A split, from its first step to its last, under the eyes of one lookup.
 #[test]
 fn a_split_against_lookup() {
-    model("growth: a split against a lookup", 3, 1).cut_after(60).check(|| {
+    model("growth: a split against a lookup", 3, 11_494).check(|| {
         let ledger = Ledger::default();
         let registry = about_to_split(&ledger);
         let reader = {
@@ -44,7 +44,7 @@ fn a_split_against_lookup() {
 /// Two writers split the same line.
 #[test]
 fn a_split_against_a_split() {
-    model("growth: a split against a split", 3, 1).cut_after(60).check(|| {
+    model("growth: a split against a split", 3, 20_000).cut_after(15).check(|| {
         let ledger = Ledger::default();
         let registry = about_to_split(&ledger);
         let other = {

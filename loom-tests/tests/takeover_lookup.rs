@@ -87,7 +87,7 @@ fn no_way_back_though_the_older_one_disconnects() {
 /// older client after another lookup had the newcomer.
 #[test]
 fn no_way_back_from_a_newcomer_that_left() {
-    model("takeover_lookup: the newcomer leaves", 3, 1).check(|| {
+    model("takeover_lookup: the newcomer leaves", 3, 216_398).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         ledger.connect(&registry, 1, 7, 0);
