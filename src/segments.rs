@@ -114,6 +114,7 @@ impl<T> Segments<T> {
     /// # Safety
     ///
     /// As for [`get_in`](Self::get_in).
+    #[cfg(any(loom, not(feature = "crossbeam-epoch")))]
     #[inline(always)]
     pub(crate) unsafe fn get_made(&self, index: u32) -> &T {
         // SAFETY: the caller's promise.
