@@ -35,6 +35,9 @@ pub(crate) struct Segments<T> {
     /// Where each segment would begin if it went back to index 0, so that an index need not be made
     /// an offset; null until the segment is made.
     origins: [AtomicPtr<T>; SEGMENTS],
+    /// Where each segment begins. Nobody reads it but leak detectors, which look for a pointer into every
+    /// allocation of a registry that lives to the end of the program; an origin is outside of its segment.
+    starts: [AtomicPtr<T>; SEGMENTS],
     owns: PhantomData<T>,
 }
 
@@ -82,7 +85,8 @@ impl<T> Segments<T> {
 
     pub(crate) const fn with_first(first: FirstLen) -> Self {
         let origins = [const { AtomicPtr::new(ptr::null_mut()) }; SEGMENTS];
-        Self { first, origins, owns: PhantomData }
+        let starts = [const { AtomicPtr::new(ptr::null_mut()) }; SEGMENTS];
+        Self { first, origins, starts, owns: PhantomData }
     }
 
     fn origin_of(&self, start: *mut T, segment: usize) -> *mut T {
@@ -172,6 +176,7 @@ impl<T> Segments<T> {
             if part == (0..len) {
                 // Release: pairs with the Acquire of whoever finds the segment gone.
                 self.origins[segment].store(ptr::null_mut(), Ordering::Release);
+                self.starts[segment].store(ptr::null_mut(), Ordering::Relaxed);
                 // SAFETY: installed by `make` with this length, taken out of the table, and nobody
                 // uses its items.
                 drop(unsafe { Blanks::from_raw(start, len) });
@@ -244,7 +249,10 @@ impl<T: Blank> Segments<T> {
             Ordering::Release,
             Ordering::Acquire,
         );
-        if installed.is_err() {
+        if installed.is_ok() {
+            // Relaxed: nobody reads it.
+            self.starts[segment].store(self.start_of(origin, segment), Ordering::Relaxed);
+        } else {
             // SAFETY: ours still, made above with this length.
             drop(unsafe { Blanks::from_raw(self.start_of(origin, segment), len) });
         }
