@@ -64,6 +64,31 @@ fn g_a_drop_that_panics_loses_no_other_value() {
     }
 }
 
+/// The same of streams that were replaced, each an allocation of its own.
+#[test]
+fn g_a_replaced_stream_whose_drop_panics_loses_no_other_value() {
+    static LEDGER: Ledger = Ledger::new();
+    for armed in [0, 1, 15, 30] {
+        let registry = Explosive::new();
+        let key = registry.connect(explosive(&LEDGER, 1, false)).unwrap().key;
+        let guard = registry.pin();
+        for n in 0..30 {
+            let bomb = Bomb { armed: n + 1 == armed, _value: Tracked::new(&LEDGER, n) };
+            registry.attach_stream(key, bomb).unwrap();
+        }
+        registry
+            .attach_stream(key, Bomb { armed: false, _value: Tracked::new(&LEDGER, 0) })
+            .unwrap();
+        drop(guard);
+        let flushed = catch_unwind(AssertUnwindSafe(|| registry.flush()));
+        assert_eq!(flushed.is_err(), armed > 0);
+        // Its info and its last stream.
+        LEDGER.assert_live(2);
+        assert_eq!(registry.flush().left, 0);
+    }
+    LEDGER.assert_balanced();
+}
+
 #[test]
 fn g_drops_that_panic_in_one_batch_lose_no_value() {
     static LEDGER: Ledger = Ledger::new();

@@ -28,6 +28,7 @@ pub fn run(root: &Path, only: &str) -> Result<bool> {
     names.sort();
     let (mut killed, mut all) = (0, 0);
     println!("| mutant | letter | layer | seconds | killed |\n|---|---|---|---:|---|");
+    names.retain(|path| path.extension().is_some_and(|extension| extension == "patch"));
     for path in names.iter().filter(|path| path.to_string_lossy().contains(only)) {
         let mutant = read(path)?;
         let start = Instant::now();
