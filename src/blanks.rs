@@ -229,6 +229,7 @@ mod tests {
         let len = 10 * pages::LEAST;
         let blanks = Blanks::<AtomicU64>::new(len);
         for item in &*blanks {
+            // Relaxed, here and below: one thread.
             item.store(7, Ordering::Relaxed);
         }
         let (start, bytes) = Blanks::pages_of(blanks.start(), len, 5..len - 5);

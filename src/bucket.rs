@@ -117,16 +117,13 @@ impl Line {
 
     /// Raises the version. `false`: the chain has moved.
     pub(crate) fn raise(&self) -> bool {
-        let mut seen = self.control.load(Ordering::Relaxed);
+        let control = &self.control;
+        // Relaxed, here and on failure: the value is only compared and counted up.
+        let mut seen = control.load(Ordering::Relaxed);
         while seen & MOVED == 0 {
+            let next = seen + VERSION;
             // Release: pairs with the fence in `is_unchanged`, by way of the commit that follows.
-            // Relaxed on failure and above: the value is only compared and counted up.
-            match self.control.compare_exchange(
-                seen,
-                seen + VERSION,
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
+            match control.compare_exchange(seen, next, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => seen = now,
             }
@@ -222,10 +219,11 @@ impl Line {
             if place.load(Ordering::Relaxed) & !Entry::FROZEN != entry.0 {
                 continue;
             }
+            let empty = Entry::EMPTY.0;
             // Release: whoever finds the place empty is ordered after the entry's end.
             return match place.compare_exchange(
                 entry.0,
-                Entry::EMPTY.0,
+                empty,
                 Ordering::Release,
                 Ordering::Relaxed,
             ) {

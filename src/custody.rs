@@ -42,18 +42,9 @@ impl Custody {
 
     /// Something is handed out under `number`. The registry is there, and does not go meanwhile.
     pub(crate) fn hand_out(&self, number: u32) {
-        // Relaxed: the registry's end is ordered after every call on it, by its caller.
-        let mut seen = self.numbers.load(Ordering::Relaxed);
-        while seen <= number {
-            match self.numbers.compare_exchange(
-                seen,
-                number + 1,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => break,
-                Err(now) => seen = now,
-            }
+        // Relaxed, here and below: the registry's end is ordered after every call on it, by its caller.
+        if self.numbers.load(Ordering::Relaxed) <= number {
+            self.numbers.fetch_max(number + 1, Ordering::Relaxed);
         }
         // Relaxed: as above.
         self.out.get_or_make(number).fetch_add(1, Ordering::Relaxed);

@@ -108,13 +108,9 @@ impl Array {
             return;
         }
         let fresh = Box::into_raw(Self::unmade(self.bits + 1));
+        let none = core::ptr::null_mut();
         // Release: publishes the blank lines to the Acquire in `next`. Relaxed on failure: not used.
-        let begun = self.next.compare_exchange(
-            core::ptr::null_mut(),
-            fresh,
-            Ordering::Release,
-            Ordering::Relaxed,
-        );
+        let begun = self.next.compare_exchange(none, fresh, Ordering::Release, Ordering::Relaxed);
         if begun.is_err() {
             // SAFETY: ours still, from `Box::into_raw` above.
             drop(unsafe { Box::from_raw(fresh) });

@@ -89,11 +89,11 @@ impl<'r, Id, Node, Info, Stream, S> Guard<'r, Id, Node, Info, Stream, S> {
     #[must_use]
     pub fn get(&self, key: ClientKey) -> Option<ClientRef<'_, Id, Node, Info, Stream>> {
         let address = self.registry.address(key)?;
-        if let Some(plain) = self.registry.tandem().slots.plain_at(address, &self.pin) {
-            return Some(ClientRef::plain(plain, self.registry.tag()));
+        let seen = self.registry.tandem().slots.find_at(address, &self.pin)?;
+        match seen.plain() {
+            Some(plain) => Some(ClientRef::plain(plain, self.registry.tag())),
+            None => ClientRef::new(seen.client()?, self.registry.tag()),
         }
-        let live = self.registry.tandem().live_at(address, &self.pin)?;
-        ClientRef::new(live, self.registry.tag())
     }
 
     /// Every live client, in no particular order.

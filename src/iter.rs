@@ -70,8 +70,7 @@ impl<'g, Id, Node, Info, Stream> Iterator for Iter<'g, Id, Node, Info, Stream> {
             if let Some(plain) = unsafe { self.tandem.slots.plain(slot, self.pin) } {
                 return Some(ClientRef::plain(plain, self.registry));
             }
-            let live = self.tandem.slots.see(slot, self.pin).live();
-            let client = live.filter(|live| !live.word().is_alias());
+            let client = self.tandem.slots.see(slot, self.pin).client();
             if let Some(client) = client.and_then(|live| ClientRef::new(live, self.registry)) {
                 return Some(client);
             }

@@ -69,10 +69,11 @@ impl Places {
     /// Gives a place back.
     pub(crate) fn release(&self, thread: u32) {
         let taken = self.stripe(thread);
-        // Release: see `take`. Relaxed where the value is only compared.
+        // Relaxed, here and on failure: only compared.
         let mut seen = taken.load(Ordering::Relaxed);
         loop {
             let next = (seen & CLOSED) | (seen.wrapping_sub(1) & !CLOSED);
+            // Release: see `take`.
             match taken.compare_exchange(seen, next, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => seen = now,

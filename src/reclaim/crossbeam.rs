@@ -127,21 +127,10 @@ impl Reclaimer {
     fn register(&self, local: &Local, number: u32) {
         // SAFETY: only the owner of the number gets here, see `Local`, and once, see `ready`.
         unsafe { (*local.handle.get()).write(self.collector.register()) };
-        // Relaxed: this thread's own. Below: only compared.
+        // Relaxed: this thread's own.
         local.ready.store(1, Ordering::Relaxed);
-        let mut seen = self.numbers.load(Ordering::Relaxed);
-        while seen <= number {
-            // Release: pairs with the Acquire in `locals_seen`, which looks at all numbers below.
-            match self.numbers.compare_exchange(
-                seen,
-                number + 1,
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => break,
-                Err(now) => seen = now,
-            }
-        }
+        // Release: pairs with the Acquire in `locals_seen`, which looks at all numbers below.
+        self.numbers.fetch_max(number + 1, Ordering::Release);
     }
 
     fn locals_seen(&self) -> impl Iterator<Item = &Local> + Clone {

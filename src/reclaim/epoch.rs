@@ -56,18 +56,12 @@ struct Local {
     pile: Pile,
     /// 1 once there is a batch that its thread has closed and not tidied up after.
     closed: AtomicU32,
-    /// 1 once `numbers` covers it.
-    known: AtomicU32,
 }
 
 // SAFETY: atomics of 0 and null (`Pile` is one of those).
 unsafe impl Blank for CachePadded<Local> {
     fn blank() -> Self {
-        CachePadded::new(Local {
-            pile: Pile::new(),
-            closed: AtomicU32::new(0),
-            known: AtomicU32::new(0),
-        })
+        CachePadded::new(Local { pile: Pile::new(), closed: AtomicU32::new(0) })
     }
 }
 
@@ -114,35 +108,17 @@ impl Reclaimer {
 
     /// What the thread that has `number` has here.
     fn local(&self, number: &ThreadNumber) -> &Local {
-        let local: &Local = self.locals.get_or_make(number.value());
-        // Relaxed: set by this thread, or by a former owner of its number, which is ordered before.
-        if local.known.load(Ordering::Relaxed) == 0 {
-            self.introduce(local, number.value());
+        // Relaxed: raised by this thread, or by a former owner of its number, which is ordered before, or
+        // by one with a larger number.
+        if self.numbers.load(Ordering::Relaxed) <= number.value() {
+            // Release: pairs with the Acquire in `piles`.
+            self.numbers.fetch_max(number.value() + 1, Ordering::Release);
         }
-        local
-    }
-
-    #[cold]
-    fn introduce(&self, local: &Local, number: u32) {
-        let mut seen = self.numbers.load(Ordering::Relaxed);
-        while seen <= number {
-            // Release: pairs with the Acquire in `piles`. Relaxed on failure and above: only compared.
-            match self.numbers.compare_exchange(
-                seen,
-                number + 1,
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => break,
-                Err(now) => seen = now,
-            }
-        }
-        // Relaxed: this thread's own.
-        local.known.store(1, Ordering::Relaxed);
+        self.locals.get_or_make(number.value())
     }
 
     fn piles(&self) -> impl Iterator<Item = &Pile> + Clone {
-        // Acquire: pairs with the Release in `introduce`.
+        // Acquire: pairs with the Release in `local`. A pile that is not made yet has nothing on it.
         let numbers = self.numbers.load(Ordering::Acquire);
         (0..numbers).filter_map(|number| self.locals.get(number).map(|local| &local.pile))
     }
@@ -166,18 +142,13 @@ impl Reclaimer {
         }
     }
 
-    /// Moves the horizon up if so many batches were closed since.
-    fn keep_up(&self, due: u64) {
+    /// Whether it is this thread's turn to move the horizon up: enough was closed since the last time.
+    fn is_due(&self) -> bool {
         let now = self.pins.now();
         // Relaxed, here and in the exchange: it chooses who does it, no more.
         let moved = self.moved.load(Ordering::Relaxed);
-        if now.saturating_sub(moved) >= due
+        now.saturating_sub(moved) >= INTERVAL
             && self.moved.compare_exchange(moved, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-        {
-            self.pins.advance();
-            // Relaxed: a hint.
-            self.backlog.store(1, Ordering::Relaxed);
-        }
     }
 
     /// Disposes of up to `most` ripe batches. User code runs, so the caller holds no pin that matters.
@@ -208,15 +179,17 @@ impl Reclaimer {
         let mut panics = Panics::default();
         let number = ThreadNumber::current();
         let local = self.local(&number);
-        // Relaxed: this thread's own.
-        if local.closed.load(Ordering::Relaxed) == 1 {
+        // Relaxed, twice: this thread's own.
+        let has_closed = local.closed.load(Ordering::Relaxed) == 1;
+        if has_closed {
             local.closed.store(0, Ordering::Relaxed);
-            self.keep_up(INTERVAL);
         }
-        if self.pins.is_unblocked() {
-            self.keep_up(0);
+        if has_closed && self.is_due() || self.pins.take_unblocked() {
+            self.pins.advance();
+            // Relaxed: as below.
+            self.backlog.store(1, Ordering::Relaxed);
         }
-        // Relaxed, here and below: a hint. Taken back before the look at the queue, so that what another
+        // Relaxed, three times: a hint. Taken back before the look at the queue, so that what another
         // ripens after it is another's to look for.
         if self.backlog.load(Ordering::Relaxed) == 1 {
             self.backlog.store(0, Ordering::Relaxed);

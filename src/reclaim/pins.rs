@@ -41,7 +41,7 @@ pub(super) struct Pins {
     records: Segments<Records>,
 }
 
-/// What every pin reads, and only the close of a batch writes.
+/// What every pin reads, and only the close of a batch and a move of the horizon write.
 #[derive(Debug)]
 struct Clock {
     now: AtomicU64,
@@ -126,17 +126,10 @@ impl Pins {
     #[cold]
     fn admit(&self, number: u32) {
         self.records.reserve(number + 1);
-        // Acquire, also on failure: who finds its number covered finds its records made. Nothing more
-        // is needed for the reclaimer's eyes: the pin that follows has a barrier, see `advance`.
-        let mut seen = self.clock.numbers.load(Ordering::Acquire);
-        while seen <= number {
-            let numbers = &self.clock.numbers;
-            // Release: publishes the records to the Acquire in `pin`.
-            match numbers.compare_exchange(seen, number + 1, Ordering::Release, Ordering::Acquire) {
-                Ok(_) => return,
-                Err(now) => seen = now,
-            }
-        }
+        // Release: publishes the records to the Acquire in `pin`; Acquire, so that it covers those of an
+        // earlier `admit`. Nothing more is needed for the reclaimer's eyes: the pin that follows has a
+        // barrier, see `advance`.
+        self.clock.numbers.fetch_max(number + 1, Ordering::AcqRel);
     }
 
     /// The stamp of a batch, all of which was unlinked before.
@@ -182,16 +175,21 @@ impl Pins {
         clock.horizon.fetch_max(earliest.min(now), Ordering::AcqRel);
     }
 
-    /// Whether a pin that kept much from being ripe has ended, and nobody has moved the horizon since.
+    /// Whether a pin that kept much from being ripe has ended: the caller, alone, is to move the horizon.
     #[inline]
-    pub(super) fn is_unblocked(&self) -> bool {
+    pub(super) fn take_unblocked(&self) -> bool {
         // Relaxed, here and below: a hint.
         let blocker = self.clock.blocker.load(Ordering::Relaxed);
         // SAFETY: a record, which stays for as long as the registry.
-        let blocker = unsafe { blocker.as_ref() };
-        blocker.is_some_and(|since| {
-            since.load(Ordering::Relaxed) != self.clock.blocked.load(Ordering::Relaxed)
-        })
+        let Some(since) = (unsafe { blocker.as_ref() }) else {
+            return false;
+        };
+        let (blocker_of, none) = (&self.clock.blocker, ptr::null_mut());
+        // Relaxed, all of them: as above.
+        since.load(Ordering::Relaxed) != self.clock.blocked.load(Ordering::Relaxed)
+            && blocker_of
+                .compare_exchange(blocker, none, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -87,6 +87,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         cold.heir.store(0, Ordering::Relaxed);
         cold.evictor.store(0, Ordering::Relaxed);
         cold.collected.store(0, Ordering::Relaxed);
+        // Relaxed: the same.
         cold.holds.store(1, Ordering::Relaxed);
         let kind = match facts {
             Facts::Client { .. } => Kind::Client,

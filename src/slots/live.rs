@@ -58,6 +58,12 @@ impl<'p, Id, Node, Info, Stream> Seen<'p, Id, Node, Info, Stream> {
         self.word.is_live().then(|| Live { seen: self, hot: self.slots.hot(self.slot) })
     }
 
+    /// A live client, not an alias.
+    #[inline(always)]
+    pub(crate) fn client(self) -> Option<Live<'p, Id, Node, Info, Stream>> {
+        self.live().filter(|live| !live.word().is_alias())
+    }
+
     /// See [`Plain`].
     #[inline(always)]
     pub(crate) fn plain(self) -> Option<Plain<'p, Id, Node, Info, Stream>> {

@@ -328,15 +328,14 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         word.is_plain().then(|| Plain::new(self, segment, slot, word))
     }
 
-    /// The client of that address, likewise. The slot number may be anything.
+    /// What is at that address now: the same incarnation, in whatever phase. The slot may be anything.
     #[inline(always)]
-    pub(crate) fn plain_at<'p>(
+    pub(crate) fn find_at<'p>(
         &'p self,
         address: Address,
         pin: &'p Pin<'_>,
-    ) -> Option<Plain<'p, Id, Node, Info, Stream>> {
-        let plain = self.find(address.slot, pin)?.plain()?;
-        (plain.address() == address).then_some(plain)
+    ) -> Option<Seen<'p, Id, Node, Info, Stream>> {
+        self.find(address.slot, pin).filter(|seen| seen.address() == address)
     }
 
     /// As [`see`](Self::see), for a slot number that may be anything.

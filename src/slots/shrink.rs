@@ -61,6 +61,7 @@ impl Vacant {
                     Err(now) => next = now,
                 }
             }
+            // Relaxed: as `first` above.
             self.first.fetch_max(at + 1, Ordering::Relaxed);
         }
         None

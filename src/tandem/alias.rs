@@ -48,8 +48,7 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         address: Address,
         pin: &'p Pin<'_>,
     ) -> Option<Live<'p, Id, Node, Info, Stream>> {
-        let live = self.slots.find(address.slot, pin)?.live()?;
-        (live.word().generation() == address.generation && !live.word().is_alias()).then_some(live)
+        self.slots.find_at(address, pin)?.client()
     }
 }
 
@@ -139,11 +138,10 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
     /// Whether the name is an alias of `owner` that a lookup finds: one that is about to be evicted does
     /// not count any more.
     fn leads_to(&self, owner: Address, hash: Hash, name: &Node, pin: &Pin<'_>) -> bool {
-        self.find_alias(owner, hash, |other| other == name, pin).is_some()
-            && self.find_by_node(hash, |other| other == name, pin).is_some_and(|client| {
-                // A client has no alias of its own node id's name.
-                client.address() == owner && client.node() != name
-            })
+        self.find_by_node(hash, |other| other == name, pin).is_some_and(|client| {
+            // Not by its node id, so by an alias.
+            client.address() == owner && client.node() != name
+        })
     }
 
     fn drive_alias(&self, slot: u32, call: &mut Call<'_>) -> Word {

@@ -95,11 +95,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
     /// been helped to).
     pub(crate) fn end(&self, address: Address, call: &mut Call<'_>) -> Option<Ended<Info, Stream>> {
         loop {
-            let live = self.slots.find(address.slot, &call.pin)?.live()?;
-            let word = live.word();
-            if word.generation() != address.generation || word.is_alias() {
-                return None;
-            }
+            let word = self.live_at(address, &call.pin)?.word();
             match word.phase() {
                 // First those that it displaces: they would be seen again (D).
                 Phase::Taking => self.settle(address.slot, call),

@@ -21,6 +21,7 @@ impl Slab for Numbered {
     }
 
     unsafe fn reclaim(&self, slot: u32) {
+        // Relaxed, as everything on these numbers: what is checked is the order that the pins give.
         let before = self.slots[slot as usize].1.swap(GONE, Ordering::Relaxed);
         assert_eq!(before, slot, "reclaimed once");
         self.free.push(slot, self.link(slot));
