@@ -8,7 +8,7 @@ use tandem_registry::AliasErrorKind;
 
 #[test]
 fn two_owners_of_one_name() {
-    model("aliases: two owners", 3, 2_268).check(|| {
+    model("aliases: two owners", 3, 2_554).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let one = ledger.connect(&registry, 1, 1, 0);
@@ -63,7 +63,7 @@ fn a_taker_that_is_disconnected() {
 
 #[test]
 fn against_a_connect_of_the_name() {
-    model("aliases: against a connect", 3, 1_680).check(|| {
+    model("aliases: against a connect", 3, 1_848).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let one = ledger.connect(&registry, 1, 1, 0);

@@ -28,7 +28,7 @@ fn disconnect_against_a_reconnect() {
 
 #[test]
 fn lookups_against_the_slot_used_again() {
-    model("stale_key: lookups, the slot used again", 3, 1_290).check(|| {
+    model("stale_key: lookups, the slot used again", 3, 1_109).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let old = ledger.connect(&registry, 1, 7, 0);
