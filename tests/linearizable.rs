@@ -1,65 +1,66 @@
 //! Histories of real threads against the sequential model of the contract: is there an order of atomic
 //! steps, within the time that each call took, in which every answer is right?
 //!
-//! Threads yield at random atomic operations of the registry (feature `steps`); without that, hardly any
-//! two calls of such short histories overlap. `HISTORIES` sets how many are checked.
+//! Half of them are made with a baton: one thread runs at a time, and a seed decides at which atomic
+//! operations of the registry (feature `steps`) another goes on. Such a history replays from its seed:
+//!
+//! ```text
+//! HISTORY_SEED=... cargo test --features steps --test linearizable replay -- --nocapture
+//! ```
+//!
+//! In the other half the threads run free and yield at random such operations; without that, hardly any
+//! two calls of such short histories overlap. A history that nothing explains is printed whole and made
+//! shorter. `HISTORIES=n` sets how many are checked in all; for a campaign:
+//!
+//! ```text
+//! HISTORIES=10000000 cargo test --features steps --test linearizable -- --nocapture
+//! ```
 
 mod fixtures;
 
 mod linearizable {
+    mod baton;
+    mod calls;
+    mod campaign;
     mod check;
+    mod history;
     mod record;
+    mod shrink;
     mod spec;
+    mod walk;
 
-    use std::env;
-    use std::time::Instant;
-
-    use tandem_registry::Policy;
-
-    use check::{is_linearizable, minimized};
-    use record::Recorder;
-
-    /// Histories of each kind, unless `HISTORIES` says otherwise.
-    const HISTORIES: u64 = 50_000;
-
-    fn check_all(name: &str, policy: Policy, crowded: bool) {
-        let wanted = env::var("HISTORIES").ok().and_then(|text| text.parse().ok());
-        let wanted = wanted.unwrap_or(HISTORIES);
-        let start = Instant::now();
-        let recorder = Recorder::new(policy, crowded);
-        let (mut overlapping, mut longest) = (0, 0);
-        for seed in 0..wanted {
-            let history = recorder.record(seed);
-            overlapping += u64::from(history.overlaps());
-            let (right, orders) = is_linearizable(&history, policy);
-            longest = longest.max(orders);
-            assert!(right, "seed {seed}: no order explains\n{}", minimized(history, policy));
-        }
-        println!(
-            "{name}: {wanted} histories, {}% of them overlapping, at most {longest} states, {:.1?}",
-            100 * overlapping / wanted.max(1),
-            start.elapsed(),
-        );
-        assert!(2 * overlapping >= wanted, "{overlapping} of {wanted} histories overlap");
-    }
+    use campaign::{check_all, replayed};
 
     #[test]
     fn takeovers() {
-        check_all("takeover", Policy::Takeover, false);
-    }
-
-    #[test]
-    fn takeovers_of_two_names() {
-        check_all("takeover, two names", Policy::Takeover, true);
+        check_all("takeover", 0);
     }
 
     #[test]
     fn rejections() {
-        check_all("reject", Policy::Reject, false);
+        check_all("reject", 1);
+    }
+
+    #[test]
+    fn takeovers_of_two_names() {
+        check_all("takeover, two names", 2);
     }
 
     #[test]
     fn rejections_of_two_names() {
-        check_all("reject, two names", Policy::Reject, true);
+        check_all("reject, two names", 3);
+    }
+
+    /// One history, from `HISTORY_SEED`; without that, that a seed makes the same history again.
+    #[test]
+    fn replay() {
+        if let Ok(seed) = std::env::var("HISTORY_SEED") {
+            let seed = seed.parse().expect("HISTORY_SEED is a number");
+            println!("{}", replayed(seed));
+        } else {
+            for seed in 0..200 {
+                assert_eq!(replayed(seed), replayed(seed), "seed {seed}");
+            }
+        }
     }
 }

@@ -1,222 +1,261 @@
-//! Short histories of real threads on a fresh registry.
+//! Short histories of real threads on a fresh registry, each made by a seed.
 
-use std::ops::RangeInclusive;
-use std::sync::Barrier;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Barrier};
 use std::thread;
 
 use tandem_registry::steps::with_hook;
-use tandem_registry::{ClientKey, NewClient, Policy, Registry, Removed, StreamKey};
+use tandem_registry::{ClientKey, NewClient, Policy, Registry, StreamKey};
 
-use super::check::{Event, History};
-use super::spec::{Answer, Call, Seen, Tag};
+use super::baton::{Baton, Panic, Workers};
+use super::calls::{Names, Part, Stash};
+use super::history::{Answer, Call, History, Tag, Value};
+use super::spec::Rules;
+use crate::fixtures::hashers::Salted;
 use crate::fixtures::rng::Rng;
+use crate::fixtures::tracked::{Ledger, Tracked};
 
-type Small = Registry<u8, u8, Tag, u16>;
+pub type Info = Tracked<(Tag, u8)>;
+pub type Stream = Tracked<Value>;
+pub type Small = Registry<u8, u8, Info, Stream, Salted>;
 
-const THREADS: u8 = 3;
+/// Threads whose calls run at the same time.
+pub const THREADS: usize = 3;
+
+/// Calls of each.
 const CALLS: usize = 4;
 
-/// One step in so many is a yield.
+/// About how many steps that is.
+const STEPS: u64 = 1_000;
+
+/// Free threads yield at one step in so many.
 const YIELDS: u64 = 12;
 
-/// Numbers for each thread, and for what is connected before they start.
-const NUMBERS: u8 = 20;
+/// Tags, ids and nodes of clients that nobody touches, and that every iteration has to show.
+pub const BYSTANDERS: u8 = 200;
 
-/// What threads do, and with how many names.
-pub struct Recorder {
-    policy: Policy,
-    /// Two client ids and two node ids, instead of three each.
-    crowded: bool,
+/// How the threads of a history take turns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// With the baton: the seed replays the history.
+    Baton,
+    Free,
 }
 
-/// One thread's part of a history.
-struct Part<'h> {
-    registry: &'h Small,
-    clock: &'h AtomicU64,
-    rng: Rng,
+pub struct Recorded {
+    pub history: History,
+    pub rules: Rules,
+    /// Steps that were taken with the baton.
+    pub steps: u64,
+}
+
+/// What a seed says of the registry.
+struct Setting {
+    rules: Rules,
     names: u64,
-    /// Numbers of its connections and streams: nobody else has them.
-    numbers: RangeInclusive<u8>,
-    keys: Vec<(Tag, ClientKey)>,
-    streams: Vec<(Tag, u16, StreamKey)>,
-    events: Vec<Event>,
+    bystanders: u8,
+    /// Clients that came and went before, so that slots are used again.
+    gone: u8,
+    shrinks: bool,
+    /// Two rounds of calls, with a shrinking in between.
+    rounds: usize,
+    hasher: Salted,
 }
 
-fn seen(removed: &Removed<u8, u8, Tag, u16>) -> Seen {
-    (*removed.info(), removed.stream().copied())
-}
-
-impl Recorder {
-    pub fn new(policy: Policy, crowded: bool) -> Self {
-        Self { policy, crowded }
+impl Setting {
+    /// The kind of a history is in the last two bits of its seed.
+    fn new(seed: u64, rng: &mut Rng) -> Self {
+        let bystanders = [0, 0, 3, 6][rng.below(4) as usize];
+        let policy = if seed & 1 == 0 { Policy::Takeover } else { Policy::Reject };
+        let limit = rng.one_in(3).then(|| 2 + rng.below(3) as usize);
+        Self {
+            rules: Rules { policy, limit },
+            names: if seed & 2 == 0 { 3 } else { 2 },
+            bystanders,
+            gone: [0, 0, 2, 8][rng.below(4) as usize],
+            shrinks: rng.one_in(4),
+            rounds: if rng.one_in(16) { 2 } else { 1 },
+            hasher: Salted { salt: rng.next_u64(), bits: [64, 64, 1, 0][rng.below(4) as usize] },
+        }
     }
 
-    /// Two clients are connected, one with an alias; then the threads run.
-    pub fn record(&self, seed: u64) -> History {
-        // Few lines, so that the tables grow meanwhile now and then.
-        let builder = Registry::builder().shards(1).on_conflict(self.policy);
-        let registry: Small = builder.build().expect("the settings are right");
-        let clock = AtomicU64::new(0);
-        let names = if self.crowded { 2 } else { 3 };
-        let part = |number: u8| Part {
-            registry: &registry,
-            clock: &clock,
-            rng: Rng::new(seed.wrapping_mul(31).wrapping_add(u64::from(number))),
-            names,
-            numbers: number * NUMBERS..=number * NUMBERS + (NUMBERS - 1),
-            keys: Vec::new(),
-            streams: Vec::new(),
-            events: Vec::new(),
+    fn build(&self) -> Small {
+        // Few lines, so that the tables grow meanwhile.
+        let builder = Registry::builder().shards(1).on_conflict(self.rules.policy);
+        let builder = match self.rules.limit {
+            Some(limit) => builder.max_clients(limit + usize::from(self.bystanders)),
+            None => builder,
         };
-        let mut first = part(0);
-        for client in 0..2 {
-            first.connect(client, client, true);
-        }
-        let (keys, streams) = (first.keys.clone(), first.streams.clone());
-        let barrier = Barrier::new(usize::from(THREADS));
-        let threads = thread::scope(|scope| {
-            let threads: Vec<_> = (1..=THREADS)
-                .map(|number| {
-                    let mut part = part(number);
-                    (part.keys, part.streams) = (keys.clone(), streams.clone());
-                    let mut yields = part.rng.clone();
-                    let barrier = &barrier;
-                    let run = move || {
-                        barrier.wait();
-                        let hook = move || {
-                            if yields.one_in(YIELDS) {
-                                thread::yield_now();
-                            }
-                        };
-                        with_hook(hook, || (0..CALLS).for_each(|_| part.any_call()));
-                        part.events
-                    };
-                    scope.spawn(run)
-                })
-                .collect();
-            let threads = threads.into_iter();
-            threads.map(|thread| thread.join().expect("no call panics")).collect::<Vec<_>>()
-        });
-        History([first.events].into_iter().chain(threads).collect())
+        builder.hasher(self.hasher.clone()).build().expect("the settings are right")
     }
 }
 
-impl Part<'_> {
-    fn number(&mut self) -> u8 {
-        self.numbers.next().expect("there are enough numbers for so few calls")
+/// Records the history of a seed. Values are made and dropped on the ledger, which is nobody else's
+/// meanwhile.
+pub fn record(
+    seed: u64,
+    mode: Mode,
+    workers: &Workers,
+    ledger: &'static Ledger,
+) -> Result<Recorded, Panic> {
+    let mut rng = Rng::new(seed);
+    let setting = Setting::new(seed, &mut rng);
+    let mut registry = setting.build();
+    set_the_stage(&mut registry, &setting, ledger);
+    let mut registry = Arc::new(registry);
+    let clock = Arc::new(AtomicU64::new(0));
+    let names = Names { names: setting.names, bystanders: setting.bystanders };
+    let part = |thread: usize, rng: &mut Rng| {
+        Part::new(thread, Rng::new(rng.next_u64()), names, Arc::clone(&clock), ledger)
+    };
+    let mut first = part(0, &mut rng);
+    for client in 0..2 {
+        first.connect(&registry, client, client, true, &[]);
     }
-
-    fn name(&mut self) -> u8 {
-        self.rng.below(self.names) as u8
+    let mut parts: Vec<_> = (1..=THREADS).map(|thread| part(thread, &mut rng)).collect();
+    for part in &mut parts {
+        part.learn(&first);
     }
-
-    fn tag(&mut self) -> (Tag, ClientKey) {
-        self.keys[self.rng.below(self.keys.len() as u64) as usize]
-    }
-
-    fn record(&mut self, call: Call, run: impl FnOnce(&mut Self) -> Answer) {
-        let called = self.clock.fetch_add(1, Ordering::SeqCst);
-        let answer = run(self);
-        let returned = self.clock.fetch_add(1, Ordering::SeqCst);
-        self.events.push(Event { call, answer, called, returned });
-    }
-
-    fn connect(&mut self, id: u8, node: u8, with_stream: bool) {
-        let tag = self.number();
-        let stream = with_stream.then(|| u16::from(self.number()));
-        self.record(Call::Connect { tag, id, node, stream }, |this| {
-            let mut client = NewClient::new(id, node, tag);
-            client.stream = stream;
-            match this.registry.connect(client) {
-                Ok(connected) => {
-                    this.keys.push((tag, connected.key));
-                    let value = stream.zip(connected.stream_key);
-                    this.streams.extend(value.map(|(value, key)| (tag, value, key)));
-                    let displaced = &connected.displaced;
-                    let (by_id, by_node) = (&displaced.by_id, &displaced.by_node);
-                    Answer::Connected {
-                        by_id: by_id.as_ref().map(seen),
-                        by_node: by_node.as_ref().map(seen),
-                    }
-                }
-                Err(error) => Answer::Refused(error.kind()),
+    let mut steps = 0;
+    for round in 0..setting.rounds {
+        if round > 0 {
+            let stashes = parts.iter_mut().map(Part::take_stash).collect();
+            registry = shrink_meanwhile(registry, stashes, mode, &mut rng, workers)?;
+        }
+        let calls = CALLS / setting.rounds;
+        let jobs = parts.into_iter().map(|mut part| {
+            let registry = Arc::clone(&registry);
+            move || {
+                (0..calls).for_each(|_| part.any_call(&registry));
+                part.end_sessions();
+                part
             }
         });
+        let taken;
+        (parts, taken) = at_once(mode, &mut rng, workers, jobs.collect())?;
+        steps += taken;
     }
+    first.look_around(&registry);
+    let stashes: Vec<Stash> = parts.iter_mut().map(Part::take_stash).collect();
+    drop((stashes, first.take_stash()));
+    assert_eq!(registry.flush().left, 0, "nobody holds a guard");
+    drop(registry);
+    ledger.assert_balanced();
+    let parts = [first].into_iter().chain(parts);
+    Ok(Recorded { history: history_of(parts.collect()), rules: setting.rules, steps })
+}
 
-    fn any_call(&mut self) {
-        match self.rng.below(16) {
-            0..=4 => {
-                let (id, node, stream) = (self.name(), self.name(), !self.rng.one_in(4));
-                self.connect(id, node, stream);
+/// Has each worker do one of the jobs. With their results goes how many steps they took, with the baton.
+fn at_once<R: Send + 'static>(
+    mode: Mode,
+    rng: &mut Rng,
+    workers: &Workers,
+    jobs: Vec<impl FnOnce() -> R + Send + 'static>,
+) -> Result<(Vec<R>, u64), Panic> {
+    let baton = Arc::new(Baton::new(rng, workers, STEPS));
+    let barrier = Arc::new(Barrier::new(THREADS));
+    let jobs = jobs.into_iter().enumerate().map(|(number, job)| {
+        let mut yields = Rng::new(rng.next_u64());
+        let (baton, barrier) = (Arc::clone(&baton), Arc::clone(&barrier));
+        move || {
+            if mode == Mode::Baton {
+                let _turn = baton.take(number);
+                let baton = Arc::clone(&baton);
+                return with_hook(move || baton.step(number), job);
             }
-            5 => {
-                let id = self.name();
-                self.record(Call::Disconnect(id), |this| {
-                    Answer::Ended(this.registry.disconnect(&id).as_ref().map(seen))
-                });
+            barrier.wait();
+            let hook = move || {
+                if yields.one_in(YIELDS) {
+                    thread::yield_now();
+                }
+            };
+            with_hook(hook, job)
+        }
+    });
+    let jobs: Vec<_> = jobs.collect();
+    let results = workers.run(jobs)?;
+    Ok((results, baton.steps()))
+}
+
+/// Who is there, and who was, before anything is recorded.
+fn set_the_stage(registry: &mut Small, setting: &Setting, ledger: &'static Ledger) {
+    let client = |name: u8| {
+        let info = Tracked::new(ledger, (name, 0));
+        NewClient::new(name, name, info).stream(Tracked::new(ledger, u16::from(name)))
+    };
+    for number in 0..setting.bystanders {
+        registry.connect(client(BYSTANDERS + number)).expect("there is room");
+    }
+    for _ in 0..setting.gone {
+        drop(registry.connect(client(100)).expect("there is room"));
+        drop(registry.disconnect(&100));
+    }
+    registry.flush();
+    if setting.shrinks {
+        registry.shrink_to_fit();
+    }
+}
+
+/// One thread has the registry for itself and shrinks it, while others drop what they have removed.
+fn shrink_meanwhile(
+    registry: Arc<Small>,
+    stashes: Vec<Stash>,
+    mode: Mode,
+    rng: &mut Rng,
+    workers: &Workers,
+) -> Result<Arc<Small>, Panic> {
+    type Shrink = Box<dyn FnOnce() -> Option<Small> + Send>;
+    let mut registry = Arc::into_inner(registry);
+    assert!(registry.is_some(), "sessions and calls are over");
+    let jobs = stashes.into_iter().enumerate().map(|(number, stash)| -> Shrink {
+        // The first has the registry.
+        let mut registry = if number == 0 { registry.take() } else { None };
+        Box::new(move || {
+            if let Some(registry) = &mut registry {
+                registry.shrink_to_fit();
             }
-            6 => {
-                let (tag, key) = self.tag();
-                self.record(Call::DisconnectKey(tag), |this| {
-                    Answer::Ended(this.registry.disconnect_key(key).as_ref().map(seen))
-                });
-            }
-            7 => {
-                let (tag, key) = self.tag();
-                let value = u16::from(self.number());
-                self.record(Call::Attach(tag, value), |this| {
-                    let attached = this.registry.attach_stream(key, value);
-                    let attached = attached.map(|key| this.streams.push((tag, value, key)));
-                    Answer::Done(attached.is_ok())
-                });
-            }
-            8 if !self.streams.is_empty() => {
-                let at = self.rng.below(self.streams.len() as u64) as usize;
-                let (tag, value, key) = self.streams[at];
-                self.record(Call::Detach(tag, value), |this| {
-                    Answer::Done(this.registry.detach_stream(key).is_some())
-                });
-            }
-            8 | 9 => {
-                let (tag, key) = self.tag();
-                let name = self.name();
-                self.record(Call::AddAlias(tag, name), |this| {
-                    let added = this.registry.add_alias(key, name);
-                    Answer::Alias(added.map_err(|error| error.kind()))
-                });
-            }
-            10..=12 => {
-                let node = self.name();
-                self.record(Call::Route(node), |this| {
-                    Answer::Routed(this.registry.pin().stream(&node).copied())
-                });
-            }
-            13 => {
-                let id = self.name();
-                self.record(Call::ById(id), |this| {
-                    let guard = this.registry.pin();
-                    let client = guard.client(&id);
-                    Answer::Found(client.map(|client| (*client.info(), client.stream().copied())))
-                });
-            }
-            14 => {
-                let node = self.name();
-                self.record(Call::ByNode(node), |this| {
-                    let guard = this.registry.pin();
-                    let client = guard.client_by_node(&node);
-                    Answer::Found(client.map(|client| (*client.info(), client.stream().copied())))
-                });
-            }
-            _ => {
-                let (tag, key) = self.tag();
-                self.record(Call::ByKey(tag), |this| {
-                    let guard = this.registry.pin();
-                    let client = guard.get(key);
-                    Answer::Found(client.map(|client| (*client.info(), client.stream().copied())))
-                });
+            drop(stash);
+            registry
+        })
+    });
+    let jobs: Vec<_> = jobs.collect();
+    let registry = at_once(mode, rng, workers, jobs)?.0.into_iter().flatten().next();
+    Ok(Arc::new(registry.expect("the first hands it back")))
+}
+
+/// Puts the parts together, and sees that no key names two.
+fn history_of(mut parts: Vec<Part>) -> History {
+    let mut clients: Vec<(ClientKey, Tag)> = Vec::new();
+    let mut streams: Vec<(StreamKey, Value)> = Vec::new();
+    for part in &parts {
+        clients.extend(part.keys.iter().map(|&(tag, key)| (key, tag)));
+        streams.extend(&part.stream_keys);
+    }
+    clients.sort_unstable();
+    clients.dedup();
+    streams.sort_unstable();
+    streams.dedup();
+    let twice = |clients: &mut dyn Iterator<Item = Tag>| {
+        let mut tags: Vec<_> = clients.collect();
+        tags.sort_unstable();
+        tags.windows(2).any(|pair| pair[0] == pair[1])
+    };
+    assert!(!twice(&mut clients.iter().map(|key| key.1)), "a client has two keys: {clients:?}");
+    assert!(clients.windows(2).all(|pair| pair[0].0 != pair[1].0), "a key has two clients");
+    assert!(streams.windows(2).all(|pair| pair[0].0 != pair[1].0), "a key has two streams");
+    for part in &mut parts {
+        for &(at, key) in &part.unnamed {
+            let found = clients.iter().find(|client| client.0 == key);
+            let (_, tag) = found.unwrap_or_else(|| panic!("nobody has the key {key:?}"));
+            let event = &mut part.events[at];
+            match &mut event.call {
+                // By a stream: whose, the key says.
+                Call::Visit(visited) => *visited = *tag,
+                _ => event.answer = Answer::Names(Some(*tag)),
             }
         }
     }
+    let mut history = History(parts.into_iter().map(|part| part.events).collect());
+    history.find_holders();
+    history
 }

@@ -1,54 +1,56 @@
 //! The sequential model: what each call may do, as atomic steps.
 //!
-//! A connect over older clients is a commit and an eviction of each (D), a disconnect by client id a
-//! lookup and a disconnect of what it found; everything else is one step.
+//! A connect over older clients is a commit and an eviction of each (D), and so is an alias over an older
+//! one; a disconnect by client id is a lookup and a disconnect of what it found; a close sets its mark,
+//! ends each client, and is over (E); what an iteration has to show is in `walk`. Everything else is one
+//! step.
 
 use tandem_registry::{AliasErrorKind, ConnectErrorKind, Policy};
 
-/// Names a connection: the info that it was connected with.
-pub type Tag = u8;
+use super::history::{Answer, Call, Event, Seen, Tag, Value};
+use super::walk::Walks;
 
-/// A client as a caller sees it.
-pub type Seen = (Tag, Option<u16>);
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Call {
-    Connect { tag: Tag, id: u8, node: u8, stream: Option<u16> },
-    Disconnect(u8),
-    DisconnectKey(Tag),
-    Attach(Tag, u16),
-    Detach(Tag, u16),
-    AddAlias(Tag, u8),
-    Route(u8),
-    ById(u8),
-    ByNode(u8),
-    ByKey(Tag),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Answer {
-    Connected { by_id: Option<Seen>, by_node: Option<Seen> },
-    Refused(ConnectErrorKind),
-    Ended(Option<Seen>),
-    Done(bool),
-    Alias(Result<(), AliasErrorKind>),
-    Found(Option<Seen>),
-    Routed(Option<u16>),
+/// The settings of the registry that a history is of.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    pub policy: Policy,
+    /// Places for the clients of the history: those of others are left out.
+    pub limit: Option<usize>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Client {
-    tag: Tag,
+pub struct Client {
+    pub tag: Tag,
     id: u8,
     node: u8,
-    stream: Option<u16>,
+    version: u8,
+    pub stream: Option<Value>,
 }
 
-/// Live clients in the order of their commits, and aliases by owner and name.
+impl Client {
+    fn seen(&self) -> Seen {
+        Seen { tag: self.tag, version: self.version, stream: self.stream }
+    }
+}
+
+/// What a close has come to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+enum Closing {
+    #[default]
+    Open,
+    /// Connects may be refused.
+    Begun,
+    /// All are, and nobody is live.
+    Over,
+}
+
+/// Live clients, and aliases by owner and name, both in the order of their commits; and what is under way.
 #[derive(Clone, PartialEq, Eq, Hash, Default, Debug)]
 pub struct State {
     clients: Vec<Client>,
     aliases: Vec<(Tag, u8)>,
+    closing: Closing,
+    walks: Walks,
 }
 
 /// How far one call is.
@@ -56,12 +58,14 @@ pub struct State {
 pub enum Phase {
     #[default]
     Called,
-    /// A connect that has committed, and how many it has evicted.
+    /// A connect or an alias that has committed, and how many clients it has evicted.
     Committed(u8),
     /// A disconnect by client id that has found its client.
     Found(Tag),
     Returned,
 }
+
+type Steps = Vec<(State, Phase)>;
 
 impl State {
     fn find(&self, tag: Tag) -> Option<&Client> {
@@ -77,7 +81,7 @@ impl State {
     }
 
     fn alias(&self, name: u8) -> Option<Tag> {
-        self.aliases.iter().find(|alias| alias.1 == name).map(|alias| alias.0)
+        self.aliases.iter().rev().find(|alias| alias.1 == name).map(|alias| alias.0)
     }
 
     /// A newcomer's node id is its own, whatever aliases there were.
@@ -95,133 +99,274 @@ impl State {
         older.iter().filter(shares)
     }
 
-    /// The client is ended, if it is live and displaces nobody any more.
+    /// Clients that keep their places: the others' are their evictors'.
+    fn staying(&self) -> usize {
+        let clients = self.clients.iter().enumerate();
+        let staying = clients.filter(|(at, older)| {
+            let mut newer = self.clients[at + 1..].iter();
+            !newer.any(|newer| newer.id == older.id || newer.node == older.node)
+        });
+        staying.count()
+    }
+
+    /// Takes the name from every alias.
+    fn drop_aliases(&mut self, name: u8) {
+        self.aliases.retain(|alias| alias.1 != name);
+    }
+
+    /// Takes the name from every alias that is older than the owner's.
+    fn drop_older_aliases(&mut self, owner: Tag, name: u8) {
+        let its = self.aliases.iter().rposition(|&alias| alias == (owner, name)).unwrap_or(0);
+        let mut at = 0;
+        self.aliases.retain(|alias| {
+            at += 1;
+            at > its || alias.1 != name
+        });
+    }
+
+    /// The client is ended, if it is live and displaces no client any more. Aliases that it or one of its
+    /// own displaces go first.
     fn without(&self, tag: Tag) -> Option<(Seen, Self)> {
         let client = self.find(tag)?;
         if self.older(tag).next().is_some() {
             return None;
         }
-        let seen = (tag, client.stream);
         let mut state = self.clone();
         state.clients.retain(|client| client.tag != tag);
+        state.drop_aliases(client.node);
+        for &(owner, name) in &self.aliases {
+            if owner == tag && self.alias(name) == Some(tag) {
+                state.drop_aliases(name);
+            }
+        }
         state.aliases.retain(|alias| alias.0 != tag);
-        Some((seen, state))
+        state.walks.has_ended(tag);
+        Some((client.seen(), state))
     }
 
-    /// Every next step of a call that is at `phase` and will answer `answer`.
-    pub fn steps(
-        &self,
-        call: Call,
-        answer: Answer,
-        phase: Phase,
-        policy: Policy,
-    ) -> Vec<(Self, Phase)> {
+    /// Every next step of a thread's call that is at `phase` and will answer what the event says.
+    pub fn steps(&self, thread: usize, event: &Event, phase: Phase, rules: Rules) -> Steps {
+        let mut steps = self.effects(thread, event, phase, rules);
+        if event.optional && phase == Phase::Called {
+            steps.push((self.clone(), Phase::Returned));
+        }
+        steps
+    }
+
+    fn effects(&self, thread: usize, event: &Event, phase: Phase, rules: Rules) -> Steps {
+        let (call, answer) = (event.call, event.answer);
+        let is = |its: Answer| answer == Answer::Unknown || answer == its;
         let stay = |right: bool| if right { vec![(self.clone(), Phase::Returned)] } else { vec![] };
-        let found = |client: Option<&Client>| {
-            stay(answer == Answer::Found(client.map(|client| (client.tag, client.stream))))
+        let become_ = |change: &dyn Fn(&mut Self)| {
+            let mut state = self.clone();
+            change(&mut state);
+            vec![(state, Phase::Returned)]
         };
+        let found = |client: Option<&Client>| stay(is(Answer::Found(client.map(Client::seen))));
+        let names = |client: Option<&Client>| stay(is(Answer::Names(client.map(|c| c.tag))));
         match (call, phase) {
-            (Call::Connect { tag, id, node, stream }, Phase::Called) => {
-                let (id_taken, node_taken) = (self.by_id(id), self.by_node(node));
-                match answer {
-                    Answer::Refused(ConnectErrorKind::IdTaken) => {
-                        return stay(policy == Policy::Reject && id_taken.is_some());
-                    }
-                    Answer::Refused(ConnectErrorKind::NodeTaken) => {
-                        return stay(policy == Policy::Reject && node_taken.is_some());
-                    }
-                    Answer::Refused(_) => return vec![],
-                    _ => {}
-                }
-                let is_free = id_taken.is_none() && node_taken.is_none();
-                if policy == Policy::Reject && !is_free {
-                    return vec![];
-                }
-                let mut state = self.clone();
-                state.aliases.retain(|alias| alias.1 != node);
-                state.clients.push(Client { tag, id, node, stream });
-                vec![(state, Phase::Committed(0))]
-            }
-            (Call::Connect { tag, id, .. }, Phase::Committed(evicted)) => {
-                let Answer::Connected { by_id, by_node } = answer else {
-                    return vec![];
-                };
-                let mut older = self.older(tag).peekable();
-                if older.peek().is_none() {
-                    let handed = by_id.is_some() as u8 + by_node.is_some() as u8;
-                    return stay(evicted == handed);
-                }
-                let evictions = older.filter_map(|older| {
-                    let place = if older.id == id { by_id } else { by_node };
-                    let (seen, state) = self.without(older.tag)?;
-                    (place == Some(seen)).then_some((state, Phase::Committed(evicted + 1)))
-                });
-                evictions.collect()
-            }
-            (Call::Disconnect(id), Phase::Called) => match self.by_id(id) {
+            (Call::Connect { .. }, _) => self.connect(event, phase, rules),
+            (Call::Disconnect { id }, Phase::Called) => match self.by_id(id) {
                 Some(client) => vec![(self.clone(), Phase::Found(client.tag))],
-                None => stay(answer == Answer::Ended(None)),
+                None => stay(is(Answer::Ended(None))),
             },
-            (Call::DisconnectKey(tag), Phase::Called) | (_, Phase::Found(tag)) => {
-                match self.without(tag) {
-                    Some((seen, state)) if answer == Answer::Ended(Some(seen)) => {
-                        vec![(state, Phase::Returned)]
-                    }
-                    Some(_) => vec![],
-                    None => stay(self.find(tag).is_none() && answer == Answer::Ended(None)),
+            (Call::DisconnectKey(tag) | Call::Sweep(tag), Phase::Called)
+            | (_, Phase::Found(tag)) => match self.without(tag) {
+                Some((seen, state)) if is(Answer::Ended(Some(seen))) => {
+                    vec![(state, Phase::Returned)]
                 }
+                Some(_) => vec![],
+                None => stay(self.find(tag).is_none() && is(Answer::Ended(None))),
+            },
+            (Call::Close, _) => become_(&|state| state.closing = state.closing.max(Closing::Begun)),
+            (Call::Shut, _) if self.clients.is_empty() => {
+                become_(&|state| state.closing = Closing::Over)
             }
             (Call::Attach(tag, value), _) => match self.find(tag) {
-                Some(_) if answer == Answer::Done(true) => self.with_stream(tag, Some(value)),
-                client => stay(client.is_none() && answer == Answer::Done(false)),
+                Some(_) if is(Answer::Done(true)) => self.with_stream(tag, Some(value)),
+                client => stay(client.is_none() && is(Answer::Done(false))),
             },
             (Call::Detach(tag, value), _) => {
                 let is_current = self.find(tag).is_some_and(|client| client.stream == Some(value));
-                match answer {
-                    Answer::Done(true) if is_current => self.with_stream(tag, None),
-                    _ => stay(!is_current && answer == Answer::Done(false)),
+                if is_current && is(Answer::Done(true)) {
+                    return self.with_stream(tag, None);
                 }
+                stay(!is_current && is(Answer::Done(false)))
             }
-            (Call::AddAlias(owner, name), _) => {
-                let live = self.find(owner).is_some();
-                let node_id = self.with_node_id(name).is_some();
-                let other = self.alias(name).is_some_and(|bearer| bearer != owner);
-                match answer {
-                    Answer::Alias(Err(AliasErrorKind::ClientGone)) => stay(!live),
-                    Answer::Alias(Err(AliasErrorKind::NodeId)) => stay(node_id),
-                    Answer::Alias(Err(AliasErrorKind::Taken)) => {
-                        stay(policy == Policy::Reject && other)
-                    }
-                    Answer::Alias(Ok(())) if live && !node_id => {
-                        if policy == Policy::Reject && other {
-                            return vec![];
-                        }
-                        let mut state = self.clone();
-                        state.aliases.retain(|alias| alias.1 != name);
-                        state.aliases.push((owner, name));
-                        state.aliases.sort_unstable();
-                        vec![(state, Phase::Returned)]
-                    }
-                    _ => vec![],
+            (Call::Update(tag, version), _) => match self.find(tag) {
+                Some(_) if is(Answer::Done(true)) => become_(&|state| {
+                    let mut clients = state.clients.iter_mut();
+                    clients.find(|client| client.tag == tag).expect("seen above").version = version;
+                }),
+                client => stay(client.is_none() && is(Answer::Done(false))),
+            },
+            (Call::AddAlias(owner, name), _) => self.add_alias(owner, name, answer, phase, rules),
+            (Call::RemoveAlias(owner, name), _) => {
+                let has = self.find(owner).is_some() && self.aliases.contains(&(owner, name));
+                if has && is(Answer::Done(true)) {
+                    // A newer one's own evictions come first.
+                    let is_newest = self.alias(name) == Some(owner);
+                    return become_(&|state| match is_newest {
+                        true => state.drop_aliases(name),
+                        false => state.aliases.retain(|alias| *alias != (owner, name)),
+                    });
                 }
+                stay(!has && is(Answer::Done(false)))
             }
             (Call::Route(name), _) => {
-                let stream = self.by_node(name).and_then(|client| client.stream);
-                stay(answer == Answer::Routed(stream))
+                stay(is(Answer::Routed(self.by_node(name).and_then(|client| client.stream))))
             }
             (Call::ById(id), _) => found(self.by_id(id)),
             (Call::ByNode(name), _) => found(self.by_node(name)),
             (Call::ByKey(tag), _) => found(self.find(tag)),
-            (Call::Connect { .. } | Call::DisconnectKey(_), _) | (Call::Disconnect(_), _) => vec![],
+            (Call::KeyById(id), _) => names(self.by_id(id)),
+            (Call::KeyByNode(name), _) => names(self.by_node(name)),
+            (Call::Contains(id), _) => stay(is(Answer::Done(self.by_id(id).is_some()))),
+            (Call::Lives(tag), _) => stay(is(Answer::Done(self.find(tag).is_some()))),
+            (Call::IsClosed, _) => match self.closing {
+                Closing::Open => stay(is(Answer::Done(false))),
+                Closing::Begun => stay(true),
+                Closing::Over => stay(is(Answer::Done(true))),
+            },
+            (Call::Flush, _) => stay(true),
+            (Call::Walk { streams }, _) => {
+                become_(&|state| state.walks.begin(thread, streams, &self.clients))
+            }
+            (Call::Visit(tag), _) => {
+                let right = match answer {
+                    Answer::Found(seen) => self.find(tag).map(Client::seen) == seen,
+                    Answer::Routed(value) => self.find(tag).and_then(|c| c.stream) == value,
+                    _ => true,
+                };
+                let mut walks = self.walks.clone();
+                if !right || !walks.visit(thread, tag) {
+                    return vec![];
+                }
+                become_(&|state| state.walks = walks.clone())
+            }
+            (Call::WalkEnds, _) => match self.walks.end(thread) {
+                Some(walks) => become_(&|state| state.walks = walks.clone()),
+                None => vec![],
+            },
+            (Call::DisconnectKey(_) | Call::Disconnect { .. } | Call::Sweep(_) | Call::Shut, _) => {
+                vec![]
+            }
         }
     }
 
-    fn with_stream(&self, tag: Tag, stream: Option<u16>) -> Vec<(Self, Phase)> {
-        let mut state = self.clone();
-        for client in &mut state.clients {
-            if client.tag == tag {
-                client.stream = stream;
+    fn connect(&self, event: &Event, phase: Phase, rules: Rules) -> Steps {
+        let Call::Connect { tag, id, node, stream } = event.call else {
+            return vec![];
+        };
+        let stay = |right: bool| if right { vec![(self.clone(), Phase::Returned)] } else { vec![] };
+        let Phase::Committed(evicted) = phase else {
+            let (id_taken, node_taken) = (self.by_id(id).is_some(), self.by_node(node).is_some());
+            let is_reject = rules.policy == Policy::Reject;
+            if let Answer::Refused(why) = event.answer {
+                return stay(match why {
+                    ConnectErrorKind::IdTaken => is_reject && id_taken,
+                    ConnectErrorKind::NodeTaken => is_reject && node_taken,
+                    ConnectErrorKind::Closed => self.closing != Closing::Open,
+                    ConnectErrorKind::Full => {
+                        // A conflict outranks a full registry, and a takeover needs no place (E).
+                        let by_alias = node_taken && self.with_node_id(node).is_none();
+                        let conflict = id_taken || node_taken && (is_reject || !by_alias);
+                        let holds = |&&tag: &&Tag| self.find(tag).is_none();
+                        let held = self.clients.len() + event.holders.iter().filter(holds).count();
+                        !conflict && rules.limit.is_some_and(|limit| held >= limit)
+                    }
+                    _ => false,
+                });
             }
+            if self.closing == Closing::Over || is_reject && (id_taken || node_taken) {
+                return vec![];
+            }
+            let mut state = self.clone();
+            state.clients.push(Client { tag, id, node, version: 0, stream });
+            if rules.limit.is_some_and(|limit| state.staying() > limit) {
+                return vec![];
+            }
+            return vec![(state, Phase::Committed(0))];
+        };
+        let mut older = self.older(tag).peekable();
+        let (by_id, by_node) = match event.answer {
+            Answer::Connected { by_id, by_node } => (Some(by_id), Some(by_node)),
+            _ => (None, None),
+        };
+        // Should it have ended meanwhile, aliases of its name were seen to.
+        let is_live = self.find(tag).is_some();
+        if is_live && self.aliases.iter().any(|alias| alias.1 == node) {
+            let mut state = self.clone();
+            state.drop_aliases(node);
+            let mut steps = vec![(state, phase)];
+            steps.extend(self.evictions(older, event, id, evicted));
+            return steps;
+        }
+        if older.peek().is_none() {
+            let handed = by_id.into_iter().chain(by_node).flatten().count();
+            return stay(by_id.is_none() || usize::from(evicted) == handed);
+        }
+        self.evictions(older, event, id, evicted)
+    }
+
+    fn evictions<'s>(
+        &'s self,
+        older: impl Iterator<Item = &'s Client>,
+        event: &Event,
+        id: u8,
+        evicted: u8,
+    ) -> Steps {
+        let evictions = older.filter_map(|older| {
+            let (seen, state) = self.without(older.tag)?;
+            let right = match event.answer {
+                Answer::Connected { by_id, .. } if older.id == id => by_id == Some(seen),
+                Answer::Connected { by_node, .. } => by_node == Some(seen),
+                _ => true,
+            };
+            right.then_some((state, Phase::Committed(evicted + 1)))
+        });
+        evictions.collect()
+    }
+
+    fn add_alias(&self, owner: Tag, name: u8, answer: Answer, phase: Phase, rules: Rules) -> Steps {
+        if let Phase::Committed(_) = phase {
+            let mut state = self.clone();
+            state.drop_older_aliases(owner, name);
+            return vec![(state, Phase::Returned)];
+        }
+        let live = self.find(owner).is_some();
+        let node_id = self.with_node_id(name).is_some();
+        let bearer = self.alias(name);
+        let other = bearer.is_some_and(|bearer| bearer != owner);
+        let is_taken = rules.policy == Policy::Reject && other;
+        match answer {
+            Answer::Alias(Err(why)) => {
+                let right = match why {
+                    AliasErrorKind::ClientGone => !live,
+                    AliasErrorKind::NodeId => node_id,
+                    AliasErrorKind::Taken => is_taken,
+                    _ => false,
+                };
+                if right { vec![(self.clone(), Phase::Returned)] } else { vec![] }
+            }
+            _ if live && !node_id && !is_taken => {
+                let mut state = self.clone();
+                if bearer == Some(owner) {
+                    return vec![(state, Phase::Returned)];
+                }
+                state.aliases.push((owner, name));
+                vec![(state, Phase::Committed(0))]
+            }
+            _ => vec![],
+        }
+    }
+
+    fn with_stream(&self, tag: Tag, stream: Option<Value>) -> Steps {
+        let mut state = self.clone();
+        let mut clients = state.clients.iter_mut();
+        clients.find(|client| client.tag == tag).expect("its caller has found it").stream = stream;
+        if stream.is_none() {
+            state.walks.has_no_stream(tag);
         }
         vec![(state, Phase::Returned)]
     }
