@@ -24,6 +24,7 @@ mod linearizable {
     mod campaign;
     mod check;
     mod history;
+    mod looks;
     mod record;
     mod shrink;
     mod spec;

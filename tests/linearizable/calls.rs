@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tandem_registry::{ClientKey, ClientRef, Detached, Guard, NewClient, Removed, StreamKey};
+use tandem_registry::{ClientKey, ClientRef, Detached, NewClient, Removed, StreamKey};
 
 use super::history::{Answer, Call, Event, Seen, Tag, Value};
 use super::record::{BYSTANDERS, Info, Small, Stream};
@@ -13,16 +13,69 @@ use crate::fixtures::tracked::{Ledger, Tracked};
 
 type Gone = Removed<u8, u8, Info, Stream>;
 type Session = tandem_registry::Session<u8, u8, Info, Stream, Salted>;
-type Pin<'r> = Guard<'r, u8, u8, Info, Stream, Salted>;
 
 /// Tags for each thread; streams, too, ten times as many.
 const NUMBERS: u8 = 40;
 
-/// Which names there are.
+/// What sort of call.
 #[derive(Clone, Copy)]
-pub struct Names {
+enum Kind {
+    Connect,
+    Disconnect,
+    Change,
+    Alias,
+    Route,
+    Name,
+    LookUp,
+    Walk,
+    Flush,
+    Close,
+}
+
+/// How many of each there are in so many, more or less.
+const KINDS: [(Kind, u64); 10] = [
+    (Kind::Connect, 11),
+    (Kind::Disconnect, 5),
+    (Kind::Change, 6),
+    (Kind::Alias, 4),
+    (Kind::Route, 4),
+    (Kind::Name, 2),
+    (Kind::LookUp, 4),
+    (Kind::Walk, 3),
+    (Kind::Flush, 2),
+    (Kind::Close, 1),
+];
+
+/// Which names there are in a history, and which sorts of calls.
+#[derive(Clone, Copy)]
+pub struct Menu {
     pub names: u64,
     pub bystanders: u8,
+    weights: [u64; KINDS.len()],
+}
+
+impl Menu {
+    /// Some sorts are left out, others come often: few sorts meet each other more often than all do
+    /// (A. Groce et al., "Swarm Testing", ISSTA 2012).
+    pub fn new(names: u64, bystanders: u8, rng: &mut Rng) -> Self {
+        let mut weights = KINDS.map(|(_, weight)| weight * [0, 1, 1, 3][rng.below(4) as usize]);
+        // Something has to be done.
+        weights[0] = weights[0].max(3);
+        Self { names, bystanders, weights }
+    }
+
+    fn choose(&self, rng: &mut Rng) -> Kind {
+        let mut at = rng.below(self.weights.iter().sum());
+        let mut kinds = KINDS.iter().zip(self.weights);
+        let kind = kinds.find(|&(_, weight)| match at.checked_sub(weight) {
+            Some(rest) => {
+                at = rest;
+                false
+            }
+            None => true,
+        });
+        kind.expect("a weight is chosen from all").0.0
+    }
 }
 
 /// What a thread has removed and not dropped.
@@ -34,9 +87,9 @@ pub struct Stash {
 
 pub struct Part {
     thread: u8,
-    rng: Rng,
-    names: Names,
-    clock: Arc<AtomicU64>,
+    pub rng: Rng,
+    pub menu: Menu,
+    pub clock: Arc<AtomicU64>,
     ledger: &'static Ledger,
     /// How many numbers of its own it has used.
     used: u8,
@@ -44,7 +97,7 @@ pub struct Part {
     /// The clients that it knows, dead ones too.
     pub keys: Vec<(Tag, ClientKey)>,
     streams: Vec<(Tag, Value, StreamKey)>,
-    sessions: Vec<(Tag, Session)>,
+    pub sessions: Vec<(Tag, Session)>,
     stash: Stash,
     /// Keys that it was shown, to be compared with the others'.
     pub stream_keys: Vec<(StreamKey, Value)>,
@@ -56,14 +109,14 @@ impl Part {
     pub fn new(
         thread: usize,
         rng: Rng,
-        names: Names,
+        menu: Menu,
         clock: Arc<AtomicU64>,
         ledger: &'static Ledger,
     ) -> Self {
         Self {
             thread: thread as u8,
             rng,
-            names,
+            menu,
             clock,
             ledger,
             used: 0,
@@ -99,31 +152,31 @@ impl Part {
         (value, Tracked::new(self.ledger, value))
     }
 
-    fn name(&mut self) -> u8 {
-        self.rng.below(self.names.names) as u8
+    pub fn name(&mut self) -> u8 {
+        self.rng.below(self.menu.names) as u8
     }
 
-    fn key(&mut self) -> (Tag, ClientKey) {
+    pub fn key(&mut self) -> (Tag, ClientKey) {
         self.keys[self.rng.below(self.keys.len() as u64) as usize]
     }
 
-    fn now(&self) -> u64 {
+    pub fn now(&self) -> u64 {
         self.clock.fetch_add(1, Ordering::SeqCst)
     }
 
-    fn note(&mut self, call: Call, answer: Answer, called: u64) {
+    pub fn note(&mut self, call: Call, answer: Answer, called: u64) {
         let returned = self.now();
         self.events.push(Event::new(call, answer, called, returned));
     }
 
-    fn record(&mut self, call: Call, run: impl FnOnce(&mut Self) -> Answer) {
+    pub fn record(&mut self, call: Call, run: impl FnOnce(&mut Self) -> Answer) {
         let called = self.now();
         let answer = run(self);
         self.note(call, answer, called);
     }
 
     /// Remembers a client that it was shown.
-    fn seen(&mut self, client: &ClientRef<'_, u8, u8, Info, Stream>) -> Seen {
+    pub fn seen(&mut self, client: &ClientRef<'_, u8, u8, Info, Stream>) -> Seen {
         let &(tag, version) = client.info().get();
         let stream = client.stream().map(|stream| *stream.get());
         self.keys.push((tag, client.key()));
@@ -235,70 +288,74 @@ impl Part {
 
     /// One of all calls that there are, but for `shrink_to_fit`, which has the registry for itself.
     pub fn any_call(&mut self, registry: &Arc<Small>) {
-        match self.rng.below(40) {
-            0..=10 => {
+        match self.menu.choose(&mut self.rng) {
+            Kind::Connect => {
                 let (id, node, stream) = (self.name(), self.name(), !self.rng.one_in(4));
                 let alias = self.name();
                 let aliases = if self.rng.one_in(6) { vec![alias] } else { vec![] };
                 self.connect(registry, id, node, stream, &aliases);
             }
-            11 | 12 => {
-                let id = self.name();
-                self.record(Call::Disconnect { id }, |this| {
-                    Answer::Ended(registry.disconnect(&id).map(|removed| this.ended(removed)))
-                });
-            }
-            13..=15 => match self.sessions.pop() {
-                Some((tag, session)) => self.end_session(tag, session),
-                None => {
-                    let (tag, key) = self.key();
-                    self.record(Call::DisconnectKey(tag), |this| {
-                        let removed = registry.disconnect_key(key);
-                        Answer::Ended(removed.map(|removed| this.ended(removed)))
-                    });
-                }
-            },
-            16..=23 => self.change(registry),
-            24..=27 => self.route(registry),
-            28 => self.names(registry),
-            29 => {
-                let called = self.now();
-                let removed = registry.close();
-                let returned = self.now();
-                let mut events = vec![(Call::Close, Answer::Unknown)];
-                for removed in
-                    removed.into_iter().filter(|removed| removed.info().get().0 < BYSTANDERS)
-                {
-                    let seen = self.ended(removed);
-                    events.push((Call::Sweep(seen.tag), Answer::Ended(Some(seen))));
-                }
-                self.names.bystanders = 0;
-                events.push((Call::Shut, Answer::Unknown));
-                let events = events.into_iter();
-                self.events.extend(
-                    events.map(|(call, answer)| Event::new(call, answer, called, returned)),
-                );
-            }
-            30 => self.record(Call::IsClosed, |_| Answer::Done(registry.is_closed())),
-            31 => self.record(Call::Flush, |_| {
-                registry.flush();
-                Answer::Unknown
-            }),
-            32 => self.record(Call::Flush, |this| {
+            Kind::Disconnect => self.disconnect(registry),
+            Kind::Change => self.change(registry),
+            Kind::Alias => self.alias(registry),
+            Kind::Route => self.route(registry),
+            Kind::Name => self.names(registry),
+            Kind::LookUp => self.lookups(registry),
+            Kind::Walk if self.rng.one_in(3) => self.walk_streams(registry),
+            Kind::Walk => self.walk(registry),
+            Kind::Flush => self.record(Call::Flush, |this| {
                 drop(this.take_stash());
+                if this.rng.one_in(2) {
+                    registry.flush();
+                }
                 Answer::Unknown
             }),
-            33 | 34 => self.walk(registry),
-            35 => self.walk_streams(registry),
-            _ => self.lookups(registry),
+            Kind::Close if self.rng.one_in(2) => {
+                self.record(Call::IsClosed, |_| Answer::Done(registry.is_closed()));
+            }
+            Kind::Close => self.close(registry),
         }
     }
 
-    /// A call that changes something of a client that stays.
+    fn disconnect(&mut self, registry: &Small) {
+        if self.rng.one_in(2) {
+            let id = self.name();
+            return self.record(Call::Disconnect { id }, |this| {
+                Answer::Ended(registry.disconnect(&id).map(|removed| this.ended(removed)))
+            });
+        }
+        match self.sessions.pop() {
+            Some((tag, session)) => self.end_session(tag, session),
+            None => {
+                let (tag, key) = self.key();
+                self.record(Call::DisconnectKey(tag), |this| {
+                    let removed = registry.disconnect_key(key);
+                    Answer::Ended(removed.map(|removed| this.ended(removed)))
+                });
+            }
+        }
+    }
+
+    fn close(&mut self, registry: &Small) {
+        let called = self.now();
+        let removed = registry.close();
+        let returned = self.now();
+        let note = |call, answer| Event::new(call, answer, called, returned);
+        let mut events = vec![note(Call::Close, Answer::Unknown)];
+        for removed in removed {
+            if removed.info().get().0 < BYSTANDERS {
+                let seen = self.ended(removed);
+                events.push(note(Call::Sweep(seen.tag), Answer::Ended(Some(seen))));
+            }
+        }
+        events.push(note(Call::Shut, Answer::Unknown));
+        self.events.extend(events);
+    }
+
+    /// A call that changes the stream or the info of a client.
     fn change(&mut self, registry: &Small) {
         let (tag, key) = self.key();
-        let name = self.name();
-        match self.rng.below(8) {
+        match self.rng.below(5) {
             0 | 1 => {
                 let (value, stream) = self.stream();
                 self.record(Call::Attach(tag, value), |this| {
@@ -321,196 +378,27 @@ impl Part {
                     Answer::Done(done)
                 });
             }
-            4 => {
+            _ => {
                 let version = self.number();
                 let info = Tracked::new(self.ledger, (tag, version));
                 self.record(Call::Update(tag, version), |_| {
                     Answer::Done(registry.update_info(key, info).is_ok())
                 });
             }
-            5 => self.record(Call::RemoveAlias(tag, name), |_| {
-                Answer::Done(registry.remove_alias(key, &name))
-            }),
-            _ => self.record(Call::AddAlias(tag, name), |_| {
-                let added = registry.add_alias(key, name);
-                Answer::Alias(added.map_err(|error| error.kind()))
-            }),
         }
     }
 
-    /// A stream, in each of the ways to get one.
-    fn route(&mut self, registry: &Small) {
-        let name = self.name();
-        match self.rng.below(4) {
-            0 => self.record(Call::Route(name), |_| {
-                Answer::Routed(registry.stream_cloned(&name).map(|stream| *stream.get()))
-            }),
-            1 => self.record(Call::Route(name), |_| {
-                Answer::Routed(registry.with_stream(&name, |stream| *stream.get()))
-            }),
-            2 => {
-                let guard = registry.pin();
-                let other = self.name();
-                let (names, mut called) = ([name, other], self.now());
-                guard.routes_batch(&names, |at, route| {
-                    let value = route.map(|route| *route.stream().get());
-                    self.stream_keys.extend(route.map(|route| route.stream_key()).zip(value));
-                    self.note(Call::Route(names[at]), Answer::Routed(value), called);
-                    called = self.now();
-                });
-            }
-            _ => self.route_under(&registry.pin(), name),
-        }
-    }
-
-    fn route_under(&mut self, guard: &Pin<'_>, name: u8) {
-        self.record(Call::Route(name), |this| {
-            let route = guard.route(&name);
-            let value = route.map(|route| *route.stream().get());
-            this.stream_keys.extend(route.map(|route| route.stream_key()).zip(value));
-            Answer::Routed(value)
-        });
-    }
-
-    /// What gives a key, or says whether there is one.
-    fn names(&mut self, registry: &Small) {
-        let name = self.name();
-        let called = self.now();
-        let (call, key) = match self.rng.below(4) {
-            0 => {
-                let (tag, session) = match self.sessions.last() {
-                    Some((tag, session)) => (*tag, session),
-                    None => {
-                        return self.record(Call::Contains(name), |_| {
-                            Answer::Done(registry.contains(&name))
-                        });
-                    }
-                };
-                let lives = session.is_live();
-                return self.note(Call::Lives(tag), Answer::Done(lives), called);
-            }
-            1 => (Call::KeyByNode(name), registry.key_by_node(&name)),
-            _ => (Call::KeyById(name), registry.key(&name)),
-        };
-        self.unnamed.extend(key.map(|key| (self.events.len(), key)));
-        self.note(call, Answer::Names(None), called);
-    }
-
-    /// Some lookups under one pin; what the first found is there to the last.
-    fn lookups(&mut self, registry: &Small) {
-        let mut guard = registry.pin();
-        if self.rng.one_in(4) {
-            guard.repin();
-        }
+    fn alias(&mut self, registry: &Small) {
         let (tag, key) = self.key();
-        let (id, node) = (self.name(), self.name());
-        let mut kept = None;
-        for _ in 0..1 + self.rng.below(2) {
-            let (call, called) = match self.rng.below(4) {
-                0 => (Call::ById(id), self.now()),
-                1 => (Call::ByNode(node), self.now()),
-                2 => (Call::ByKey(tag), self.now()),
-                _ => {
-                    self.route_under(&guard, node);
-                    continue;
-                }
-            };
-            let client = match call {
-                Call::ById(id) => guard.client(&id),
-                Call::ByNode(node) => guard.client_by_node(&node),
-                _ => guard.get(key),
-            };
-            let seen = client.map(|client| self.seen(&client));
-            self.note(call, Answer::Found(seen), called);
-            kept = kept.or(client.zip(seen));
+        let name = self.name();
+        if self.rng.one_in(3) {
+            return self.record(Call::RemoveAlias(tag, name), |_| {
+                Answer::Done(registry.remove_alias(key, &name))
+            });
         }
-        if let Some((client, seen)) = kept {
-            assert_eq!(client.info().get(), &(seen.tag, seen.version));
-            assert_eq!(client.stream().map(|stream| *stream.get()), seen.stream);
-        }
-    }
-
-    fn walk(&mut self, registry: &Small) {
-        let guard = registry.pin();
-        let mut called = self.now();
-        let mut clients = guard.iter();
-        self.note(Call::Walk { streams: false }, Answer::Unknown, called);
-        let mut bystanders = 0;
-        loop {
-            called = self.now();
-            let Some(client) = clients.next() else {
-                break;
-            };
-            if client.info().get().0 >= BYSTANDERS {
-                bystanders += 1;
-                continue;
-            }
-            let seen = self.seen(&client);
-            self.note(Call::Visit(seen.tag), Answer::Found(Some(seen)), called);
-        }
-        self.note(Call::WalkEnds, Answer::Unknown, called);
-        self.check_bystanders(registry, bystanders);
-    }
-
-    fn walk_streams(&mut self, registry: &Small) {
-        let mut called = self.now();
-        let mut bystanders = 0;
-        // Begins and ends when it likes within the call.
-        let begun = called;
-        let mut visits = Vec::new();
-        registry.for_each_stream(|key, stream| {
-            let value = *stream.get();
-            let now = self.clock.fetch_add(1, Ordering::SeqCst);
-            if value < 1_000 {
-                bystanders += 1;
-            } else {
-                visits.push((key, value, called, now));
-            }
-            called = now;
+        self.record(Call::AddAlias(tag, name), |_| {
+            let added = registry.add_alias(key, name);
+            Answer::Alias(added.map_err(|error| error.kind()))
         });
-        let end = self.now();
-        let first = visits.first().map_or(end, |visit| visit.3);
-        self.events.push(Event::new(Call::Walk { streams: true }, Answer::Unknown, begun, first));
-        for (key, value, called, returned) in visits {
-            self.stream_keys.push((key, value));
-            self.unnamed.push((self.events.len(), key.client()));
-            let visit = Event::new(Call::Visit(0), Answer::Routed(Some(value)), called, returned);
-            self.events.push(visit);
-        }
-        self.events.push(Event::new(Call::WalkEnds, Answer::Unknown, called, end));
-        self.check_bystanders(registry, bystanders);
-    }
-
-    /// Those that nobody touches were all there, once; unless somebody has closed the registry.
-    fn check_bystanders(&self, registry: &Small, seen: u8) {
-        let right = seen == self.names.bystanders || registry.is_closed();
-        assert!(right, "of {} that stay, {seen} were yielded", self.names.bystanders);
-    }
-
-    /// What there is in the end, when nobody else is there.
-    pub fn look_around(&mut self, registry: &Small) {
-        for name in 0..self.names.names as u8 {
-            let guard = registry.pin();
-            for call in [Call::ById(name), Call::ByNode(name)] {
-                let called = self.now();
-                let client = match call {
-                    Call::ById(id) => guard.client(&id),
-                    _ => guard.client_by_node(&name),
-                };
-                let seen = client.map(|client| self.seen(&client));
-                self.note(call, Answer::Found(seen), called);
-            }
-        }
-        let events = self.events.len();
-        self.walk(registry);
-        let visits = self.events[events..].iter();
-        let visits = visits.filter(|event| matches!(event.call, Call::Visit(_))).count();
-        let live = if registry.is_closed() { 0 } else { usize::from(self.names.bystanders) };
-        assert_eq!(registry.len(), visits + live, "places are live clients");
-        assert_eq!(
-            (registry.is_empty(), registry.stats().clients),
-            (visits + live == 0, visits + live)
-        );
-        self.walk_streams(registry);
     }
 }

@@ -8,7 +8,7 @@ use tandem_registry::steps::with_hook;
 use tandem_registry::{ClientKey, NewClient, Policy, Registry, StreamKey};
 
 use super::baton::{Baton, Panic, Workers};
-use super::calls::{Names, Part, Stash};
+use super::calls::{Menu, Part, Stash};
 use super::history::{Answer, Call, History, Tag, Value};
 use super::spec::Rules;
 use crate::fixtures::hashers::Salted;
@@ -104,9 +104,9 @@ pub fn record(
     set_the_stage(&mut registry, &setting, ledger);
     let mut registry = Arc::new(registry);
     let clock = Arc::new(AtomicU64::new(0));
-    let names = Names { names: setting.names, bystanders: setting.bystanders };
+    let menu = Menu::new(setting.names, setting.bystanders, &mut rng);
     let part = |thread: usize, rng: &mut Rng| {
-        Part::new(thread, Rng::new(rng.next_u64()), names, Arc::clone(&clock), ledger)
+        Part::new(thread, Rng::new(rng.next_u64()), menu, Arc::clone(&clock), ledger)
     };
     let mut first = part(0, &mut rng);
     for client in 0..2 {
