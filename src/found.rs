@@ -1,6 +1,7 @@
 //! What lookups find, for as long as their guard is held.
 
 use core::fmt;
+use core::ptr;
 
 use crate::key::{ClientKey, StreamKey};
 use crate::slots::{Address, Live, Plain};
@@ -60,11 +61,20 @@ impl<'g, Id, Node, Info, Stream> ClientRef<'g, Id, Node, Info, Stream> {
     /// `None`: the client ended before its info or stream was read.
     #[inline]
     pub(crate) fn new(live: Live<'g, Id, Node, Info, Stream>, registry: u32) -> Option<Self> {
-        let info = live.info()?;
-        let stream = match live.stream() {
-            Current::Swung(stream) => Some(stream),
-            Current::First | Current::Nothing => None,
-            Current::Closed => return None,
+        let mut info = live.info()?;
+        let stream = loop {
+            let stream = match live.stream() {
+                Current::Swung(stream) => Some(stream),
+                Current::First | Current::Nothing => None,
+                Current::Closed => return None,
+            };
+            // Both at one moment, that of the stream's read: an info that was replaced is not current
+            // again. Another one means that an update got on.
+            let again = live.info()?;
+            if ptr::eq(info, again) {
+                break stream;
+            }
+            info = again;
         };
         let (id, node, address) = (live.id(), live.node(), live.address());
         Some(Self { id, node, info, stream, address, registry })
