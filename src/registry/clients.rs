@@ -8,6 +8,7 @@ use super::Registry;
 use crate::client::{Connected, Displaced, NewClient};
 use crate::error::{ConnectError, ConnectErrorKind};
 use crate::key::{ClientKey, StreamKey};
+use crate::reclaim::{Panics, attempt};
 use crate::removed::Removed;
 use crate::slots::{Address, Contents, Ended};
 use crate::tandem::{Call, Refused};
@@ -78,10 +79,21 @@ where
         };
         drop(call);
         let added = aliases.into_iter().map(|name| self.add_alias(key, name));
+        let refused_aliases = match attempt(|| added.filter_map(Result::err).collect()) {
+            Ok(refused) => refused,
+            Err(payload) => {
+                // The caller gets the panic, not the key: the client must not stay.
+                let mut panics = Panics::default();
+                panics.keep(payload);
+                panics.run(|| drop(self.disconnect_key(key)));
+                panics.resume();
+                unreachable!("the panic is continued");
+            }
+        };
         Ok(Connected {
             key,
             stream_key: has_stream.then_some(StreamKey { client: key, sequence: 0 }),
-            refused_aliases: added.filter_map(Result::err).collect(),
+            refused_aliases,
             displaced,
         })
     }

@@ -2,8 +2,9 @@
 //! are in `g_user_drops`, answers of `Hash` and `Eq` that make no sense in `i_unlawful`.)
 
 use std::{
+    cell::Cell,
     hash::BuildHasher,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
 };
 
 use tandem_registry::{NewClient, Registry};
@@ -104,6 +105,22 @@ fn i_a_panic_in_a_takeover() {
     panic_in_each_call(&LEDGER, |registry| {
         let _ = registry.connect(hooked_client(&LEDGER, 1, 2));
     });
+}
+
+/// Whoever connects gets the key, or nobody is connected: also if it is an alias that panics, after the
+/// client was found by all.
+#[test]
+fn i_a_connect_that_panics_connects_nobody() {
+    static LEDGER: Ledger = Ledger::new();
+    let left = Cell::new(0);
+    panic_in_each_call(&LEDGER, |registry| {
+        let connect = || registry.connect(hooked_client(&LEDGER, 20, 21)).is_ok();
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(connect)) {
+            left.set(left.get() + usize::from(registry.contains(&Hooked::new(&LEDGER, 20))));
+            resume_unwind(panic);
+        }
+    });
+    assert_eq!(left.get(), 0, "clients are connected whose keys nobody has");
 }
 
 #[test]
