@@ -57,7 +57,7 @@ mod linearizable {
     fn replay() {
         if let Ok(seed) = std::env::var("HISTORY_SEED") {
             let seed = seed.parse().expect("HISTORY_SEED is a number");
-            println!("{}", replayed(seed));
+            println!("{}", replayed(seed).unwrap_or_else(|wrong| panic!("{wrong}")));
         } else {
             for seed in 0..200 {
                 assert_eq!(replayed(seed), replayed(seed), "seed {seed}");

@@ -168,22 +168,20 @@ pub fn check_all(name: &str, kind: u64) {
     }
 }
 
-/// The history of a seed, made with the baton, and what is wrong with it.
-pub fn replayed(seed: u64) -> String {
+/// The history of a seed, made with the baton; `Err`: and what is wrong with it.
+pub fn replayed(seed: u64) -> Result<String, String> {
     let crew = first_crew().lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let workers = std::sync::Arc::clone(&crew.workers);
-    crew.lead(move || match record(seed, Mode::Baton, &workers, &FIRST_LEDGER) {
-        Ok(Recorded { history, rules, steps }) => {
-            let (right, states) = is_linearizable(&history, rules);
-            let mut text = format!("seed {seed}, {rules:?}, {steps} steps:\n{history}");
-            let _ = if right {
-                writeln!(text, "An order explains it, found in {states} states.")
-            } else {
-                let shorter = minimized(&history, rules);
-                writeln!(text, "No order explains it, nor this much of it:\n{shorter}")
-            };
-            text
+    crew.lead(move || {
+        let recorded = record(seed, Mode::Baton, &workers, &FIRST_LEDGER);
+        let Recorded { history, rules, steps } =
+            recorded.map_err(|panic| format!("seed {seed}: {}", said(&panic)))?;
+        let text = format!("seed {seed}, {rules:?}, {steps} steps:\n{history}");
+        let (right, states) = is_linearizable(&history, rules);
+        if right {
+            return Ok(format!("{text}An order explains it, found in {states} states."));
         }
-        Err(panic) => format!("seed {seed}: {}", said(&panic)),
+        let shorter = minimized(&history, rules);
+        Err(format!("{text}No order explains it, nor this much of it:\n{shorter}"))
     })
 }

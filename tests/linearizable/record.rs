@@ -100,6 +100,8 @@ pub fn record(
 ) -> Result<Recorded, Panic> {
     let mut rng = Rng::new(seed);
     let setting = Setting::new(seed, &mut rng);
+    // None, unless an earlier history failed.
+    let values = ledger.live();
     let mut registry = setting.build();
     set_the_stage(&mut registry, &setting, ledger);
     let mut registry = Arc::new(registry);
@@ -140,7 +142,7 @@ pub fn record(
     drop((stashes, first.take_stash()));
     assert_eq!(registry.flush().left, 0, "nobody holds a guard");
     drop(registry);
-    ledger.assert_balanced();
+    ledger.assert_live(values);
     let parts = [first].into_iter().chain(parts);
     Ok(Recorded { history: history_of(parts.collect()), rules: setting.rules, steps })
 }

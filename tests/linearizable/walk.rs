@@ -30,6 +30,8 @@ pub struct Walks(Vec<Walk>);
 
 impl Walks {
     pub fn begin(&mut self, thread: usize, streams: bool, live: &[Client]) {
+        // One whose end was left out, when a history is made shorter, is over all the same.
+        self.0.retain(|walk| walk.thread != thread);
         let owed = live.iter().filter(|client| !streams || client.stream.is_some());
         let owed = owed.map(|client| client.tag).collect();
         self.0.push(Walk { thread, streams, owed, visited: Vec::new() });
