@@ -29,6 +29,8 @@ pub fn with_hook<R>(hook: impl FnMut() + 'static, f: impl FnOnce() -> R) -> R {
 
 #[inline]
 pub(crate) fn step() {
+    #[cfg(shuttle)]
+    crate::sync::tasks::switch();
     // A hook that is running already (its own atomics) or a thread being torn down has no steps.
     let _ = HOOK.try_with(|slot| {
         if let Ok(mut hook) = slot.try_borrow_mut()

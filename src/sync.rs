@@ -1,10 +1,11 @@
 //! The atomics, cells and thread numbers that the rest of the crate is written in; the only module
-//! that knows of loom and of the step hook.
+//! that knows of loom, of shuttle and of the step hook.
 //!
 //! | build | atomics | pins and reclamation |
 //! |---|---|---|
 //! | ordinary | `core`'s own | `reclaim::epoch` |
 //! | unit tests, feature `steps` | `core`'s own behind [`steps::step`] | `reclaim::epoch` |
+//! | `--cfg shuttle`, by the manifest in `fuzz/shuttled` alone | as with `steps`; each step may go to another task | `reclaim::epoch` |
 //! | `--cfg loom` | loom's | `reclaim::quarantine` |
 
 #[cfg(not(any(loom, test, feature = "steps")))]
@@ -21,8 +22,22 @@ pub(crate) use core::sync::atomic::Ordering;
 #[cfg(loom)]
 pub(crate) use loom::thread::yield_now;
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::thread::yield_now;
+
+#[cfg(shuttle)]
+pub(crate) mod tasks;
+
+#[cfg(shuttle)]
+pub(crate) use tasks::{thread_local, yield_now};
+
+#[cfg(not(shuttle))]
+pub(crate) use std::thread_local;
+
+/// How many threads can run at once; the same on every machine where a run has to be repeated.
+pub(crate) fn cores() -> usize {
+    if cfg!(shuttle) { 2 } else { std::thread::available_parallelism().map_or(1, usize::from) }
+}
 
 #[cfg(not(target_has_atomic = "64"))]
 compile_error!("tandem-registry needs 64-bit atomics: its state words are 64 bits on every target");
@@ -89,6 +104,8 @@ mod numbers {
     use core::cell::Cell;
     use core::ptr;
     use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+
+    use super::thread_local;
 
     /// One number, on the list for ever; there are as many as there were threads at once.
     #[derive(Debug)]

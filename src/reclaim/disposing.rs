@@ -6,6 +6,8 @@
 use core::cell::Cell;
 use core::ptr;
 
+use crate::sync::thread_local;
+
 /// One disposal on this thread's stack.
 struct Frame {
     reclaimer: *const (),
