@@ -1,11 +1,15 @@
 //! `cargo xtask`: the checks of this repository that take longer than its tests.
 
+mod fuzz;
 mod mutants;
 
+use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Checks of tandem-registry.
 #[derive(Parser)]
@@ -22,18 +26,22 @@ enum Check {
         #[arg(long, default_value = "")]
         only: String,
     },
+    /// Fuzzes both targets for a given time, keeps what is new and writes a report.
+    Fuzz(fuzz::Options),
 }
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above");
-    match Options::parse().check {
-        Check::Mutants { only } => match mutants::run(root, &only) {
-            Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::FAILURE,
-            Err(error) => {
-                eprintln!("error: {error}");
-                ExitCode::FAILURE
-            }
-        },
+    let passed = match Options::parse().check {
+        Check::Mutants { only } => mutants::run(root, &only),
+        Check::Fuzz(options) => fuzz::run(root, &options),
+    };
+    match passed {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
