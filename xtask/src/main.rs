@@ -1,11 +1,16 @@
 //! `cargo xtask`: the checks of this repository that take longer than its tests.
 
 mod mutants;
+mod orderings;
+mod scratch;
 
+use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Checks of tandem-registry.
 #[derive(Parser)]
@@ -22,18 +27,22 @@ enum Check {
         #[arg(long, default_value = "")]
         only: String,
     },
+    /// Weakens each atomic ordering of `src/` in a copy, and expects a model to notice.
+    Orderings(orderings::Options),
 }
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above");
-    match Options::parse().check {
-        Check::Mutants { only } => match mutants::run(root, &only) {
-            Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::FAILURE,
-            Err(error) => {
-                eprintln!("error: {error}");
-                ExitCode::FAILURE
-            }
-        },
+    let passed = match Options::parse().check {
+        Check::Mutants { only } => mutants::run(root, &only),
+        Check::Orderings(options) => orderings::run(root, &options),
+    };
+    match passed {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -1,15 +1,11 @@
 //! Seeded bugs: each a patch with a header that names the letter it breaks and the check that must see it.
-//!
-//! The checks run on a copy of the files that are tracked, so that nothing is left behind, and build in
-//! one directory, so that each builds little.
 
-use std::error::Error;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+use crate::{Result, scratch};
 
 /// One patch.
 struct Mutant {
@@ -65,7 +61,7 @@ fn read(path: &Path) -> Result<Mutant> {
 fn try_one(root: &Path, mutant: &Mutant) -> Result<bool> {
     let scratch = root.join("target/mutants");
     let tree = scratch.join("tree");
-    copy_tracked(root, &tree)?;
+    scratch::copy_tracked(root, &tree)?;
     let patch = scratch.join("patch");
     fs::write(&patch, &mutant.patch)?;
     let mut apply = Command::new("git");
@@ -114,21 +110,4 @@ fn try_one(root: &Path, mutant: &Mutant) -> Result<bool> {
         return Err(format!("{} does not compile", mutant.name).into());
     }
     Ok(!check(false)?)
-}
-
-/// The files as they are, not as they were committed. Those that did not change keep their times, so that
-/// nothing is built twice.
-fn copy_tracked(root: &Path, tree: &Path) -> Result<()> {
-    let tracked = Command::new("git").args(["ls-files", "-z"]).current_dir(root).output()?;
-    for name in String::from_utf8(tracked.stdout)?.split('\0').filter(|name| !name.is_empty()) {
-        let (from, to) = (root.join(name), tree.join(name));
-        if let (Ok(new), Ok(old)) = (fs::read(&from), fs::read(&to))
-            && new == old
-        {
-            continue;
-        }
-        fs::create_dir_all(to.parent().expect("a file is somewhere"))?;
-        fs::copy(from, to)?;
-    }
-    Ok(())
 }

@@ -1,0 +1,241 @@
+//! What is run on a weakened ordering: the loom models one by one, likely killers first, then the thread
+//! sanitizer.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::sites::Site;
+use crate::Result;
+use crate::scratch::{self, End};
+
+/// Which models see most of a file: their test targets. All others follow.
+const NEAR: [(&str, &[&str]); 18] = [
+    ("src/places", &["capacity", "close"]),
+    ("src/custody", &["disconnect_lookup", "close"]),
+    ("src/bucket", &["takeover_lookup", "connect_connect", "growth", "disconnect_lookup"]),
+    ("src/scan", &["disconnect_lookup", "takeover_lookup"]),
+    ("src/grow", &["growth"]),
+    ("src/table", &["growth"]),
+    ("src/slots/heirs", &["connect_connect", "takeover_lookup", "aliases", "capacity"]),
+    ("src/slots", &["stale_key", "connect_connect", "attach_disconnect", "aliases"]),
+    ("src/stack", &["reclaimer", "stale_key", "capacity"]),
+    ("src/list", &["aliases"]),
+    ("src/swing", &["attach_disconnect"]),
+    ("src/segments", &["growth", "stale_key"]),
+    ("src/tandem/alias", &["aliases"]),
+    ("src/tandem/attach", &["attach_disconnect"]),
+    ("src/tandem/drive", &["connect_connect", "aliases"]),
+    ("src/tandem/settle", &["aliases", "connect_connect"]),
+    ("src/tandem", &["connect_connect", "takeover_lookup", "capacity", "close"]),
+    ("src/reclaim", &["reclaimer"]),
+];
+
+/// A loom model and how long it takes on the code as it is.
+#[derive(Clone, Serialize, Deserialize)]
+struct Model {
+    target: String,
+    name: String,
+    seconds: f64,
+}
+
+/// The scratch copy and what is known of the layers there.
+pub struct Layers {
+    tree: PathBuf,
+    scratch: PathBuf,
+    host: String,
+    models: Vec<Model>,
+}
+
+/// What became of a site.
+#[derive(Serialize, Deserialize)]
+pub enum Verdict {
+    /// By which check, after so many seconds of running, and what it said.
+    Killed { by: String, seconds: f64, said: String },
+    /// After so many checks; those whose time was up were not finished.
+    Survived { checks: usize, unfinished: usize, seconds: f64 },
+    /// A change that no compiler takes says nothing.
+    DoesNotCompile,
+}
+
+/// Models too large to be completed are cut after this, whatever their own limit.
+const CUT: &str = "10";
+
+impl Layers {
+    /// Takes the times of all models on the code as it is, once: `models` keeps them.
+    pub fn new(root: &Path) -> Result<Self> {
+        let scratch = root.join("target/orderings");
+        let tree = scratch.join("tree");
+        scratch::copy_tracked(root, &tree)?;
+        let version = Command::new("rustc").arg("-vV").output()?;
+        let version = String::from_utf8(version.stdout)?;
+        let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+        let mut layers = Self {
+            host: host.ok_or("rustc does not name its host")?.to_owned(),
+            tree,
+            scratch,
+            models: Vec::new(),
+        };
+        layers.models = layers.measure()?;
+        Ok(layers)
+    }
+
+    fn measure(&self) -> Result<Vec<Model>> {
+        let kept = self.scratch.join("models.json");
+        let known: Vec<Model> = match fs::read(&kept) {
+            Ok(text) => serde_json::from_slice(&text)?,
+            Err(_) => Vec::new(),
+        };
+        let mut targets = Vec::new();
+        for file in fs::read_dir(self.tree.join("loom-tests/tests"))? {
+            let path = file?.path();
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            // The pairs are a campaign of their own.
+            if path.extension().is_some_and(|extension| extension == "rs") && name != "pairs" {
+                targets.push(name);
+            }
+        }
+        targets.sort();
+        let mut models = Vec::new();
+        for target in targets {
+            let program = self.loom(&target)?.ok_or("the models do not compile")?;
+            let list = Command::new(&program).args(["--list", "--format", "terse"]).output()?;
+            let list = String::from_utf8(list.stdout)?;
+            for name in list.lines().filter_map(|line| line.strip_suffix(": test")) {
+                let is_it = |model: &&Model| model.target == target && model.name == name;
+                let seconds = if let Some(model) = known.iter().find(is_it) {
+                    model.seconds
+                } else {
+                    eprintln!("{target} {name}, as it is");
+                    let start = Instant::now();
+                    if let End::Badly(_, said) = self.explore(&program, name, Duration::MAX)?
+                        && !only_under_its_floor(&said)
+                    {
+                        return Err(format!("{target} {name} fails as it is").into());
+                    }
+                    start.elapsed().as_secs_f64()
+                };
+                models.push(Model { target: target.clone(), name: name.to_owned(), seconds });
+            }
+        }
+        fs::write(kept, serde_json::to_vec_pretty(&models)?)?;
+        Ok(models)
+    }
+
+    /// The program of one test target of the models. `None`: it does not compile.
+    fn loom(&self, target: &str) -> Result<Option<PathBuf>> {
+        let mut cargo = scratch::cargo(&self.tree, self.scratch.join("loom"));
+        cargo.env("RUSTFLAGS", "--cfg loom");
+        cargo.args(["test", "--no-run", "-p", "loom-tests", "--release", "--test", target]);
+        let programs = scratch::build(&mut cargo)?;
+        Ok(programs.and_then(|mut programs| programs.pop()).map(|(_, program)| program))
+    }
+
+    fn explore(&self, program: &Path, model: &str, limit: Duration) -> Result<End> {
+        let mut run = Command::new(program);
+        run.args(["--exact", model, "--nocapture", "--test-threads=1"]).env("LOOM_SECONDS", CUT);
+        // Not `Duration::MAX`, which no clock can add.
+        scratch::run(&mut run, limit.min(Duration::from_secs(86_400)), &self.scratch.join("log"))
+    }
+
+    /// Models of the targets that are near, then all others; of each kind the fast ones first.
+    fn order(&self, site: &Site) -> Vec<&Model> {
+        let near = NEAR.iter().find(|(file, _)| site.file.starts_with(file));
+        let near = near.map_or(&[][..], |(_, targets)| targets);
+        let mut order: Vec<&Model> = self.models.iter().collect();
+        let distance = |model: &Model| {
+            near.iter().position(|target| *target == model.target).unwrap_or(near.len())
+        };
+        order.sort_by(|a, b| (distance(a).cmp(&distance(b))).then(a.seconds.total_cmp(&b.seconds)));
+        order
+    }
+
+    /// Weakens a site and runs what may notice, for at most `budget` of running.
+    pub fn judge(&self, site: &Site, budget: Duration) -> Result<Verdict> {
+        let file = self.tree.join(&site.file);
+        let text = fs::read_to_string(&file)?;
+        fs::write(&file, site.weaken(&text))?;
+        let verdict = self.judge_weakened(site, budget);
+        fs::write(&file, text)?;
+        verdict
+    }
+
+    fn judge_weakened(&self, site: &Site, budget: Duration) -> Result<Verdict> {
+        let (mut spent, mut checks, mut unfinished) = (Duration::ZERO, 0, 0);
+        let mut programs = BTreeMap::new();
+        let models = if site.in_loom { self.order(site) } else { Vec::new() };
+        for model in models {
+            if !programs.contains_key(&model.target) {
+                let Some(program) = self.loom(&model.target)? else {
+                    return Ok(Verdict::DoesNotCompile);
+                };
+                programs.insert(model.target.clone(), program);
+            }
+            let left = budget.saturating_sub(spent);
+            let start = Instant::now();
+            let end = self.explore(&programs[&model.target], &model.name, left)?;
+            spent += start.elapsed();
+            checks += 1;
+            match end {
+                End::Badly(_, said) if !only_under_its_floor(&said) => {
+                    let by = format!("loom {} {}", model.target, model.name);
+                    let seconds = start.elapsed().as_secs_f64();
+                    return Ok(Verdict::Killed { by, seconds, said: first_panic(&said) });
+                }
+                End::Well(_) | End::Badly(..) => {}
+                End::Cut => unfinished += 1,
+            }
+        }
+        let start = Instant::now();
+        let Some(end) = self.sanitize(site)? else {
+            return Ok(Verdict::DoesNotCompile);
+        };
+        spent += start.elapsed();
+        if let End::Badly(took, said) = end {
+            let warning = said.lines().find(|line| line.starts_with("WARNING: ThreadSanitizer"));
+            let said = warning.map_or_else(|| first_panic(&said), str::to_owned);
+            let by = "thread sanitizer, churn".to_owned();
+            return Ok(Verdict::Killed { by, seconds: took.as_secs_f64(), said });
+        }
+        Ok(Verdict::Survived { checks: checks + 1, unfinished, seconds: spent.as_secs_f64() })
+    }
+
+    /// `examples/churn` under the thread sanitizer, as in `.ci/sanitize`, shorter.
+    fn sanitize(&self, site: &Site) -> Result<Option<End>> {
+        let mut cargo = scratch::cargo(&self.tree, self.scratch.join("tsan"));
+        cargo.env("RUSTC_BOOTSTRAP", "1");
+        cargo.env("RUSTFLAGS", "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer");
+        cargo.args(["build", "--release", "--example", "churn", "--target", &self.host]);
+        if !site.by_default {
+            cargo.args(["--features", "crossbeam-epoch"]);
+        }
+        let Some((_, program)) = scratch::build(&mut cargo)?.and_then(|mut built| built.pop())
+        else {
+            return Ok(None);
+        };
+        let mut churn = Command::new(program);
+        churn.args(["--threads", "3", "--nodes", "200", "--operations", "30000"]);
+        let suppressions = self.tree.join(".ci/tsan.supp");
+        let options = format!("suppressions={} halt_on_error=1", suppressions.display());
+        churn.env("TSAN_OPTIONS", options);
+        scratch::run(&mut churn, Duration::from_secs(120), &self.scratch.join("log")).map(Some)
+    }
+}
+
+/// A weaker ordering changes how many executions there are, and a model that is cut sooner has fewer: that
+/// is no fault of the code.
+fn only_under_its_floor(said: &str) -> bool {
+    first_panic(said).contains("are under the floor of")
+}
+
+/// What the first panic says.
+fn first_panic(said: &str) -> String {
+    let mut lines = said.lines().skip_while(|line| !line.contains("panicked at"));
+    let place = lines.next().unwrap_or("no panic: it was ended by a signal").trim();
+    let message = lines.map(str::trim).find(|line| !line.is_empty()).unwrap_or(place);
+    message.chars().take(100).collect()
+}
