@@ -22,11 +22,7 @@ struct Options {
 #[derive(Subcommand)]
 enum Check {
     /// Seeds each bug of `mutants/` into a copy, and expects the layer that it names to find it.
-    Mutants {
-        /// Only patches whose name contains this.
-        #[arg(long, default_value = "")]
-        only: String,
-    },
+    Mutants(mutants::Options),
     /// Weakens each atomic ordering of `src/` in a copy, and expects a model to notice.
     Orderings(orderings::Options),
 }
@@ -34,7 +30,7 @@ enum Check {
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above");
     let passed = match Options::parse().check {
-        Check::Mutants { only } => mutants::run(root, &only),
+        Check::Mutants(options) => mutants::run(root, &options),
         Check::Orderings(options) => orderings::run(root, &options),
     };
     match passed {

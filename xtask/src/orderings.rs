@@ -118,12 +118,12 @@ fn report(root: &Path, sites: &[Site], known: &[Known], justified: &str) -> Resu
                 let said = said.replace('|', "\\|");
                 println!("| `{name}` | {line} | {by} | {seconds:.1} | {said} |");
             }
-            Verdict::Survived { checks, unfinished, seconds } => {
+            Verdict::Survived { finished, unfinished, seconds } => {
                 let is_excused = justified.contains(&format!("`{name}`"));
                 excused += usize::from(is_excused);
                 survived += usize::from(!is_excused);
                 let verdict = if is_excused { "nobody, justified" } else { "NOBODY" };
-                let cut = format!("{checks} checks, {unfinished} of them unfinished");
+                let cut = format!("{finished} checks finished, {unfinished} not");
                 println!("| `{name}` | {line} | {verdict} | {seconds:.1} | {cut} |");
             }
             Verdict::DoesNotCompile => return Err(format!("{name} does not compile").into()),

@@ -52,7 +52,7 @@ pub fn build(cargo: &mut Command) -> Result<Option<Vec<(String, PathBuf)>>> {
 
 /// How a program ended.
 pub enum End {
-    Well(Duration),
+    Well,
     /// With all that it printed.
     Badly(Duration, String),
     /// It was ended when its time was up.
@@ -65,7 +65,7 @@ pub fn run(program: &mut Command, limit: Duration, log: &Path) -> Result<End> {
     let out = File::create(log)?;
     let mut child = program.stdin(Stdio::null()).stderr(out.try_clone()?).stdout(out).spawn()?;
     match child.wait_timeout(limit)? {
-        Some(status) if status.success() => Ok(End::Well(start.elapsed())),
+        Some(status) if status.success() => Ok(End::Well),
         Some(_) => {
             let printed = String::from_utf8_lossy(&fs::read(log)?).into_owned();
             Ok(End::Badly(start.elapsed(), printed))

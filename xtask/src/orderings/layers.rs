@@ -56,14 +56,17 @@ pub struct Layers {
 pub enum Verdict {
     /// By which check, after so many seconds of running, and what it said.
     Killed { by: String, seconds: f64, said: String },
-    /// After so many checks; those whose time was up were not finished.
-    Survived { checks: usize, unfinished: usize, seconds: f64 },
+    /// So many checks were finished, and so many were not, as the time was up.
+    Survived { finished: usize, unfinished: usize, seconds: f64 },
     /// A change that no compiler takes says nothing.
     DoesNotCompile,
 }
 
 /// Models too large to be completed are cut after this, whatever their own limit.
 const CUT: &str = "10";
+
+/// From how many seconds on a model waits until all others have run.
+const SLOW: f64 = 3.0;
 
 impl Layers {
     /// Takes the times of all models on the code as it is, once: `models` keeps them.
@@ -142,7 +145,7 @@ impl Layers {
         scratch::run(&mut run, limit.min(Duration::from_secs(86_400)), &self.scratch.join("log"))
     }
 
-    /// Models of the targets that are near, then all others; of each kind the fast ones first.
+    /// Fast models first, then the others; of each kind those of the targets that are near first.
     fn order(&self, site: &Site) -> Vec<&Model> {
         let near = NEAR.iter().find(|(file, _)| site.file.starts_with(file));
         let near = near.map_or(&[][..], |(_, targets)| targets);
@@ -150,7 +153,10 @@ impl Layers {
         let distance = |model: &Model| {
             near.iter().position(|target| *target == model.target).unwrap_or(near.len())
         };
-        order.sort_by(|a, b| (distance(a).cmp(&distance(b))).then(a.seconds.total_cmp(&b.seconds)));
+        order.sort_by(|a, b| {
+            let kind = |model: &Model| (model.seconds > SLOW, distance(model));
+            kind(a).cmp(&kind(b)).then(a.seconds.total_cmp(&b.seconds))
+        });
         order
     }
 
@@ -165,28 +171,31 @@ impl Layers {
     }
 
     fn judge_weakened(&self, site: &Site, budget: Duration) -> Result<Verdict> {
-        let (mut spent, mut checks, mut unfinished) = (Duration::ZERO, 0, 0);
+        let (mut spent, mut finished, mut unfinished) = (Duration::ZERO, 0, 0);
         let mut programs = BTreeMap::new();
         let models = if site.in_loom { self.order(site) } else { Vec::new() };
         for model in models {
+            let left = budget.saturating_sub(spent);
+            if left.is_zero() {
+                unfinished += 1;
+                continue;
+            }
             if !programs.contains_key(&model.target) {
                 let Some(program) = self.loom(&model.target)? else {
                     return Ok(Verdict::DoesNotCompile);
                 };
                 programs.insert(model.target.clone(), program);
             }
-            let left = budget.saturating_sub(spent);
             let start = Instant::now();
             let end = self.explore(&programs[&model.target], &model.name, left)?;
             spent += start.elapsed();
-            checks += 1;
             match end {
                 End::Badly(_, said) if !only_under_its_floor(&said) => {
                     let by = format!("loom {} {}", model.target, model.name);
                     let seconds = start.elapsed().as_secs_f64();
                     return Ok(Verdict::Killed { by, seconds, said: first_panic(&said) });
                 }
-                End::Well(_) | End::Badly(..) => {}
+                End::Well | End::Badly(..) => finished += 1,
                 End::Cut => unfinished += 1,
             }
         }
@@ -195,13 +204,18 @@ impl Layers {
             return Ok(Verdict::DoesNotCompile);
         };
         spent += start.elapsed();
-        if let End::Badly(took, said) = end {
-            let warning = said.lines().find(|line| line.starts_with("WARNING: ThreadSanitizer"));
-            let said = warning.map_or_else(|| first_panic(&said), str::to_owned);
-            let by = "thread sanitizer, churn".to_owned();
-            return Ok(Verdict::Killed { by, seconds: took.as_secs_f64(), said });
+        match end {
+            End::Well => finished += 1,
+            End::Cut => unfinished += 1,
+            End::Badly(took, said) => {
+                let warning =
+                    said.lines().find(|line| line.starts_with("WARNING: ThreadSanitizer"));
+                let said = warning.map_or_else(|| first_panic(&said), str::to_owned);
+                let by = "thread sanitizer, churn".to_owned();
+                return Ok(Verdict::Killed { by, seconds: took.as_secs_f64(), said });
+            }
         }
-        Ok(Verdict::Survived { checks: checks + 1, unfinished, seconds: spent.as_secs_f64() })
+        Ok(Verdict::Survived { finished, unfinished, seconds: spent.as_secs_f64() })
     }
 
     /// `examples/churn` under the thread sanitizer, as in `.ci/sanitize`, shorter.
