@@ -3,6 +3,7 @@
 mod mutants;
 mod orderings;
 mod scratch;
+mod verify;
 
 use std::error::Error;
 use std::path::Path;
@@ -25,6 +26,8 @@ enum Check {
     Mutants(mutants::Options),
     /// Weakens each atomic ordering of `src/` in a copy, and expects a model to notice.
     Orderings(orderings::Options),
+    /// Runs all layers, this one's other checks among them.
+    Verify(verify::Options),
 }
 
 fn main() -> ExitCode {
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
     let passed = match Options::parse().check {
         Check::Mutants(options) => mutants::run(root, &options),
         Check::Orderings(options) => orderings::run(root, &options),
+        Check::Verify(options) => verify::run(root, &options),
     };
     match passed {
         Ok(true) => ExitCode::SUCCESS,
