@@ -160,7 +160,8 @@ impl Layers {
         order
     }
 
-    /// Weakens a site and runs what may notice, for at most `budget` of running.
+    /// Weakens a site and runs what may notice: models for about `budget`, builds included, then the thread
+    /// sanitizer.
     pub fn judge(&self, site: &Site, budget: Duration) -> Result<Verdict> {
         let file = self.tree.join(&site.file);
         let text = fs::read_to_string(&file)?;
@@ -180,19 +181,20 @@ impl Layers {
                 unfinished += 1;
                 continue;
             }
+            let start = Instant::now();
             if !programs.contains_key(&model.target) {
                 let Some(program) = self.loom(&model.target)? else {
                     return Ok(Verdict::DoesNotCompile);
                 };
                 programs.insert(model.target.clone(), program);
             }
-            let start = Instant::now();
+            let ran = Instant::now();
             let end = self.explore(&programs[&model.target], &model.name, left)?;
             spent += start.elapsed();
             match end {
                 End::Badly(_, said) if !only_under_its_floor(&said) => {
                     let by = format!("loom {} {}", model.target, model.name);
-                    let seconds = start.elapsed().as_secs_f64();
+                    let seconds = ran.elapsed().as_secs_f64();
                     return Ok(Verdict::Killed { by, seconds, said: first_panic(&said) });
                 }
                 End::Well | End::Badly(..) => finished += 1,

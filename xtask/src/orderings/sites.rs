@@ -39,15 +39,23 @@ impl Site {
     }
 }
 
-/// The builds that a site can be in.
-const LOOM: [&str; 1] = ["loom"];
-const PLAIN: [&str; 0] = [];
-const CROSSBEAM: [&str; 1] = ["crossbeam-epoch"];
-const BUILDS: [&[&str]; 3] = [&LOOM, &PLAIN, &CROSSBEAM];
+/// A build that a site can be in: what is set, and whether for a target like the machines of CI.
+struct Build {
+    set: &'static [&'static str],
+    is_linux: bool,
+}
+
+const BUILDS: [Build; 4] = [
+    Build { set: &["loom"], is_linux: true },
+    Build { set: &[], is_linux: true },
+    // One of the targets without any of the special cases.
+    Build { set: &[], is_linux: false },
+    Build { set: &["crossbeam-epoch"], is_linux: true },
+];
 
 /// Which of [`BUILDS`] compile something.
 #[derive(Clone, Copy)]
-struct Builds([bool; 3]);
+struct Builds([bool; 4]);
 
 impl Builds {
     fn under(self, attributes: &[Attribute]) -> Self {
@@ -56,16 +64,16 @@ impl Builds {
             let Ok(condition) = attribute.parse_args::<Meta>() else {
                 continue;
             };
-            for (build, set) in builds.0.iter_mut().zip(BUILDS) {
-                *build &= holds(&condition, set);
+            for (is_in, build) in builds.0.iter_mut().zip(&BUILDS) {
+                *is_in &= holds(&condition, build);
             }
         }
         builds
     }
 }
 
-/// Whether a condition holds on this machine's kind of target, with `set` for `cfg`s and features.
-fn holds(condition: &Meta, set: &[&str]) -> bool {
+/// Whether a condition holds in a build.
+fn holds(condition: &Meta, build: &Build) -> bool {
     let text = |value: &Expr| match value {
         Expr::Lit(literal) => match &literal.lit {
             syn::Lit::Str(text) => text.value(),
@@ -74,15 +82,16 @@ fn holds(condition: &Meta, set: &[&str]) -> bool {
         _ => String::new(),
     };
     match condition {
-        Meta::Path(path) => path.is_ident("unix") || set.iter().any(|name| path.is_ident(name)),
+        Meta::Path(path) => build.set.iter().any(|name| path.is_ident(name)),
         Meta::NameValue(pair) => {
             let value = text(&pair.value);
             let name = pair.path.get_ident().map(ToString::to_string).unwrap_or_default();
             match name.as_str() {
-                "feature" => set.contains(&value.as_str()),
-                "target_os" => value == "linux",
-                "target_arch" => value == "x86_64",
-                "target_pointer_width" | "target_has_atomic" => value == "64",
+                "feature" => build.set.contains(&value.as_str()),
+                "target_os" => build.is_linux && value == "linux",
+                "target_arch" => build.is_linux && value == "x86_64",
+                "target_pointer_width" => build.is_linux && value == "64",
+                "target_has_atomic" => value == "64",
                 _ => false,
             }
         }
@@ -93,9 +102,9 @@ fn holds(condition: &Meta, set: &[&str]) -> bool {
             };
             let mut parts = parts.iter();
             match list.path.get_ident().map(ToString::to_string).as_deref() {
-                Some("not") => !parts.any(|part| holds(part, set)),
-                Some("all") => parts.all(|part| holds(part, set)),
-                Some("any") => parts.any(|part| holds(part, set)),
+                Some("not") => !parts.any(|part| holds(part, build)),
+                Some("all") => parts.all(|part| holds(part, build)),
+                Some("any") => parts.any(|part| holds(part, build)),
                 _ => false,
             }
         }
@@ -105,7 +114,7 @@ fn holds(condition: &Meta, set: &[&str]) -> bool {
 /// All sites of what ships, by file.
 pub fn find(root: &Path) -> Result<Vec<Site>> {
     let mut sites = Vec::new();
-    walk(root, PathBuf::from("src/lib.rs"), &PathBuf::from("src"), Builds([true; 3]), &mut sites)?;
+    walk(root, PathBuf::from("src/lib.rs"), &PathBuf::from("src"), Builds([true; 4]), &mut sites)?;
     sites.sort_by(|a, b| (&a.file, a.span.start, &a.with).cmp(&(&b.file, b.span.start, &b.with)));
     let mut seen = HashMap::<String, usize>::new();
     for site in &mut sites {
@@ -192,8 +201,8 @@ impl Visitor<'_> {
     }
 
     fn ships(&self) -> bool {
-        let [_, plain, crossbeam] = self.builds.0;
-        plain || crossbeam
+        let [_, plain, other, crossbeam] = self.builds.0;
+        plain || other || crossbeam
     }
 
     fn offset(&self, at: LineColumn) -> usize {
@@ -203,7 +212,7 @@ impl Visitor<'_> {
     }
 
     fn add(&mut self, operation: &str, part: &str, from: &str, to: &str, span: Span, with: &str) {
-        let [in_loom, by_default, _] = self.builds.0;
+        let [in_loom, plain, other, _] = self.builds.0;
         let place = self.names.join("::");
         self.sites.push(Site {
             name: format!("{} {place} {operation}{part} {from} -> {to}", self.file),
@@ -212,7 +221,7 @@ impl Visitor<'_> {
             span: self.offset(span.start())..self.offset(span.end()),
             with: with.to_owned(),
             in_loom,
-            by_default,
+            by_default: plain || other,
         });
     }
 
