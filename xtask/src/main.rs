@@ -1,5 +1,7 @@
 //! `cargo xtask`: the checks of this repository that take longer than its tests.
 
+mod coverage;
+mod modules;
 mod mutants;
 mod orderings;
 mod scratch;
@@ -24,6 +26,8 @@ struct Options {
 enum Check {
     /// Seeds each bug of `mutants/` into a copy, and expects the layer that it names to find it.
     Mutants(mutants::Options),
+    /// Measures which lines of `src/` the tests reach, and fails below 95%.
+    Coverage(coverage::Options),
     /// Weakens each atomic ordering of `src/` in a copy, and expects a model to notice.
     Orderings(orderings::Options),
     /// Runs all layers, this one's other checks among them.
@@ -34,6 +38,7 @@ fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above");
     let passed = match Options::parse().check {
         Check::Mutants(options) => mutants::run(root, &options),
+        Check::Coverage(options) => coverage::run(root, &options),
         Check::Orderings(options) => orderings::run(root, &options),
         Check::Verify(options) => verify::run(root, &options),
     };

@@ -1,18 +1,17 @@
 //! Where the crate names an atomic ordering, and what each can be weakened to.
 //!
-//! The module tree is walked from `lib.rs` with the conditions that it is compiled under, so that a site is
-//! known to be in what ships, and to be in sight of loom.
+//! Each with the builds that it is in, so that it is known to be in what ships, and to be in sight of loom.
 
 use std::collections::HashMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use proc_macro2::{LineColumn, Span, TokenStream, TokenTree};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{Attribute, Expr, ExprCall, ExprMethodCall, Meta};
+use syn::{Attribute, Expr, ExprCall, ExprMethodCall};
 
 use crate::Result;
+use crate::modules::{self, Builds};
 
 /// One ordering of one operation, and a weaker one.
 #[derive(Clone)]
@@ -39,82 +38,21 @@ impl Site {
     }
 }
 
-/// A build that a site can be in: what is set, and whether for a target like the machines of CI.
-struct Build {
-    set: &'static [&'static str],
-    is_linux: bool,
-}
-
-const BUILDS: [Build; 4] = [
-    Build { set: &["loom"], is_linux: true },
-    Build { set: &[], is_linux: true },
-    // One of the targets without any of the special cases.
-    Build { set: &[], is_linux: false },
-    Build { set: &["crossbeam-epoch"], is_linux: true },
-];
-
-/// Which of [`BUILDS`] compile something.
-#[derive(Clone, Copy)]
-struct Builds([bool; 4]);
-
-impl Builds {
-    fn under(self, attributes: &[Attribute]) -> Self {
-        let mut builds = self;
-        for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")) {
-            let Ok(condition) = attribute.parse_args::<Meta>() else {
-                continue;
-            };
-            for (is_in, build) in builds.0.iter_mut().zip(&BUILDS) {
-                *is_in &= holds(&condition, build);
-            }
-        }
-        builds
-    }
-}
-
-/// Whether a condition holds in a build.
-fn holds(condition: &Meta, build: &Build) -> bool {
-    let text = |value: &Expr| match value {
-        Expr::Lit(literal) => match &literal.lit {
-            syn::Lit::Str(text) => text.value(),
-            _ => String::new(),
-        },
-        _ => String::new(),
-    };
-    match condition {
-        Meta::Path(path) => build.set.iter().any(|name| path.is_ident(name)),
-        Meta::NameValue(pair) => {
-            let value = text(&pair.value);
-            let name = pair.path.get_ident().map(ToString::to_string).unwrap_or_default();
-            match name.as_str() {
-                "feature" => build.set.contains(&value.as_str()),
-                "target_os" => build.is_linux && value == "linux",
-                "target_arch" => build.is_linux && value == "x86_64",
-                "target_pointer_width" => build.is_linux && value == "64",
-                "target_has_atomic" => value == "64",
-                _ => false,
-            }
-        }
-        Meta::List(list) => {
-            let parser = syn::punctuated::Punctuated::<Meta, syn::Token![,]>::parse_terminated;
-            let Ok(parts) = list.parse_args_with(parser) else {
-                return false;
-            };
-            let mut parts = parts.iter();
-            match list.path.get_ident().map(ToString::to_string).as_deref() {
-                Some("not") => !parts.any(|part| holds(part, build)),
-                Some("all") => parts.all(|part| holds(part, build)),
-                Some("any") => parts.any(|part| holds(part, build)),
-                _ => false,
-            }
-        }
-    }
-}
-
 /// All sites of what ships, by file.
 pub fn find(root: &Path) -> Result<Vec<Site>> {
     let mut sites = Vec::new();
-    walk(root, PathBuf::from("src/lib.rs"), &PathBuf::from("src"), Builds([true; 4]), &mut sites)?;
+    for file in &modules::read(root)? {
+        let mut visitor =
+            Visitor::new(&file.name, &file.text, line_starts(&file.text), file.builds);
+        visitor.visit_file(&file.syntax);
+        if let Some(&(line, _)) = visitor.named.iter().find(|at| !visitor.used.contains(at)) {
+            let name = &file.name;
+            return Err(
+                format!("{name}:{line}: an ordering that is no operation's argument").into()
+            );
+        }
+        sites.append(&mut visitor.sites);
+    }
     sites.sort_by(|a, b| (&a.file, a.span.start, &a.with).cmp(&(&b.file, b.span.start, &b.with)));
     let mut seen = HashMap::<String, usize>::new();
     for site in &mut sites {
@@ -127,65 +65,30 @@ pub fn find(root: &Path) -> Result<Vec<Site>> {
     Ok(sites)
 }
 
-fn walk(
-    root: &Path,
-    file: PathBuf,
-    folder: &Path,
-    builds: Builds,
-    to: &mut Vec<Site>,
-) -> Result<()> {
-    let text = fs::read_to_string(root.join(&file))?;
-    let syntax = syn::parse_file(&text)?;
-    let mut visitor = Visitor {
-        file: file.to_string_lossy().into_owned(),
-        lines: line_starts(&text),
-        text: &text,
-        names: Vec::new(),
-        builds,
-        modules: Vec::new(),
-        used: Vec::new(),
-        named: Vec::new(),
-        sites: Vec::new(),
-    };
-    visitor.visit_file(&syntax);
-    if let Some(&(line, _)) = visitor.named.iter().find(|at| !visitor.used.contains(at)) {
-        let file = visitor.file;
-        return Err(format!("{file}:{line}: an ordering that is no operation's argument").into());
-    }
-    to.append(&mut visitor.sites);
-    for (name, builds) in visitor.modules {
-        let beside = folder.join(format!("{name}.rs"));
-        let (file, inner) = if root.join(&beside).exists() {
-            (beside, folder.join(&name))
-        } else {
-            (folder.join(&name).join("mod.rs"), folder.join(&name))
-        };
-        walk(root, file, &inner, builds, to)?;
-    }
-    Ok(())
-}
-
 fn line_starts(text: &str) -> Vec<usize> {
     let ends = text.match_indices('\n').map(|(at, _)| at + 1);
     std::iter::once(0).chain(ends).collect()
 }
 
 struct Visitor<'t> {
-    file: String,
+    file: &'t str,
     text: &'t str,
     lines: Vec<usize>,
     /// The type and the function around.
     names: Vec<String>,
     builds: Builds,
-    /// Those in files of their own.
-    modules: Vec<(String, Builds)>,
     /// Where orderings were seen as arguments, and where they were seen at all, in what ships.
     used: Vec<(usize, usize)>,
     named: Vec<(usize, usize)>,
     sites: Vec<Site>,
 }
 
-impl Visitor<'_> {
+impl<'t> Visitor<'t> {
+    fn new(file: &'t str, text: &'t str, lines: Vec<usize>, builds: Builds) -> Self {
+        let (names, used, named, sites) = Default::default();
+        Self { file, text, lines, names, builds, used, named, sites }
+    }
+
     fn inside(
         &mut self,
         attributes: &[Attribute],
@@ -200,11 +103,6 @@ impl Visitor<'_> {
         self.builds = builds;
     }
 
-    fn ships(&self) -> bool {
-        let [_, plain, other, crossbeam] = self.builds.0;
-        plain || other || crossbeam
-    }
-
     fn offset(&self, at: LineColumn) -> usize {
         let start = self.lines[at.line - 1];
         let line = &self.text[start..];
@@ -212,16 +110,15 @@ impl Visitor<'_> {
     }
 
     fn add(&mut self, operation: &str, part: &str, from: &str, to: &str, span: Span, with: &str) {
-        let [in_loom, plain, other, _] = self.builds.0;
         let place = self.names.join("::");
         self.sites.push(Site {
             name: format!("{} {place} {operation}{part} {from} -> {to}", self.file),
-            file: self.file.clone(),
+            file: self.file.to_owned(),
             line: span.start().line,
             span: self.offset(span.start())..self.offset(span.end()),
             with: with.to_owned(),
-            in_loom,
-            by_default: plain || other,
+            in_loom: self.builds.loom(),
+            by_default: self.builds.by_default(),
         });
     }
 
@@ -231,7 +128,7 @@ impl Visitor<'_> {
             arguments.iter().filter_map(|argument| ordering(argument)).collect();
         for (at, (from, span)) in orderings.iter().enumerate() {
             self.used.push((span.start().line, span.start().column));
-            if !self.ships() {
+            if !self.builds.ship() {
                 continue;
             }
             let (part, weaker) = match (name, at) {
@@ -296,11 +193,7 @@ const NAMES: [&str; 5] = ["SeqCst", "AcqRel", "Acquire", "Release", "Relaxed"];
 
 impl<'ast> Visit<'ast> for Visitor<'_> {
     fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
-        let builds = self.builds.under(&item.attrs);
-        match item.content {
-            None => self.modules.push((item.ident.to_string(), builds)),
-            Some(_) => self.inside(&item.attrs, None, |this| visit::visit_item_mod(this, item)),
-        }
+        self.inside(&item.attrs, None, |this| visit::visit_item_mod(this, item));
     }
 
     fn visit_item_impl(&mut self, item: &'ast syn::ItemImpl) {
@@ -350,7 +243,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
             && let Some((from, span)) = call.args.first().and_then(ordering)
         {
             self.used.push((span.start().line, span.start().column));
-            for to in fence(&from).iter().filter(|_| self.ships()).collect::<Vec<_>>() {
+            for to in fence(&from).iter().filter(|_| self.builds.ship()).collect::<Vec<_>>() {
                 match *to {
                     "nothing" => self.add(name, "", &from, to, call.span(), "()"),
                     weaker => self.add(name, "", &from, to, span, weaker),
@@ -364,7 +257,7 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
         if let [.., of, name] = path.segments.iter().collect::<Vec<_>>()[..]
             && of.ident == "Ordering"
             && NAMES.iter().any(|ordering| name.ident == ordering)
-            && self.ships()
+            && self.builds.ship()
         {
             let at = name.ident.span().start();
             self.named.push((at.line, at.column));
@@ -378,22 +271,13 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
         let parser = syn::punctuated::Punctuated::<Expr, syn::Token![,]>::parse_terminated;
         if let Ok(parts) = makro.parse_body_with(parser) {
             // Parsed anew: these live as long as this call, and nothing of them is kept.
-            let mut inner = Visitor {
-                file: self.file.clone(),
-                text: self.text,
-                lines: self.lines.clone(),
-                names: self.names.clone(),
-                builds: self.builds,
-                modules: Vec::new(),
-                used: Vec::new(),
-                named: Vec::new(),
-                sites: Vec::new(),
-            };
+            let mut inner = Visitor::new(self.file, self.text, self.lines.clone(), self.builds);
+            inner.names.clone_from(&self.names);
             parts.iter().for_each(|part| inner.visit_expr(part));
             self.used.append(&mut inner.used);
             self.named.append(&mut inner.named);
             self.sites.append(&mut inner.sites);
-        } else if self.ships() {
+        } else if self.builds.ship() {
             names_in(makro.tokens.clone(), &mut self.named);
         }
     }
