@@ -18,7 +18,7 @@ use crate::modules::{self, Builds};
 
 /// What runs, each with its environment. The two-map gateway and its tests cover no line of their own.
 const RUNS: [&str; 3] = [
-    "--lib --test contract --test defects --test differential --test stress --test memory",
+    "--lib --test contract --test defects --test differential --test stress --test memory --test static_assertions",
     "--features crossbeam-epoch --lib --test contract",
     "--features steps --test linearizable",
 ];
