@@ -362,6 +362,13 @@ mod tests {
     }
 
     #[test]
+    fn a_word_is_shown_with_its_marks() {
+        let word = Word::entering(3, Kind::Alias, true).armed().taking().claimed().named();
+        assert_eq!(format!("{word:?}"), "Taking#3 claimed swung named alias took");
+        assert_eq!(format!("{:?}", Word::entering(4, Kind::Client, false).live()), "Live#4");
+    }
+
+    #[test]
     fn the_zero_word_is_a_slot_never_used() {
         let word = Word::from_raw(0);
         assert_eq!((word.phase(), word.generation()), (Phase::Entering, 0));

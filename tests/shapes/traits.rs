@@ -95,6 +95,69 @@ fn errors_need_nothing_of_the_types_in_them() {
     assert!(distinct.len() >= 7, "{texts:#?}");
 }
 
+/// What is shown says which client, not what is in it.
+#[test]
+fn all_is_shown_that_can_be_shown_of_any_type() {
+    let builder = Registry::builder().max_clients(2).capacity(1).shards(4);
+    let builder = builder.on_conflict(Policy::Takeover);
+    let shown = format!("{builder:?}");
+    for setting in ["max_clients: Some(2)", "capacity: 1", "shards: Some(4)", "Takeover"] {
+        assert!(shown.contains(setting), "{shown} lacks {setting}");
+    }
+    let registry: Arc<Tandem<Bare>> = Arc::new(builder.build().unwrap());
+    let new = |id, node| NewClient::new(Bare(id), Bare(node), Bare(0)).stream(Bare(9));
+    let connected = registry.connect(new(1, 1)).unwrap();
+    let key = format!("{:?}", connected.key);
+    let stream_key = format!("{:?}", connected.stream_key.unwrap());
+    assert!(key.starts_with("ClientKey(") && stream_key.starts_with("StreamKey("));
+    // The stream key names the client as the client key does.
+    let inner = key.trim_start_matches("ClientKey(").trim_end_matches(')');
+    assert!(stream_key.contains(inner), "{stream_key} does not name {key}");
+
+    let guard = registry.pin();
+    let (route, client) = (guard.route(&Bare(1)).unwrap(), guard.client(&Bare(1)).unwrap());
+    let shows = |shown: String, name: &str, parts: &[&str]| {
+        assert!(shown.starts_with(name), "{shown}");
+        assert!(parts.iter().all(|part| shown.contains(part)), "{shown} lacks one of {parts:?}");
+    };
+    shows(format!("{route:?}"), "Route", &[&stream_key]);
+    shows(format!("{client:?}"), "ClientRef", &[&key, &stream_key]);
+    shows(format!("{guard:?}"), "Guard", &[]);
+    shows(format!("{:?}", guard.iter()), "Iter", &[]);
+    // Copies lead to the same.
+    let copies = (<Route<'_, _> as Clone>::clone(&route), Clone::clone(&client));
+    assert!(std::ptr::eq(copies.0.stream(), route.stream()));
+    assert_eq!(copies.1.key(), client.key());
+    drop(guard);
+
+    let newcomer = registry.connect(new(1, 1)).unwrap();
+    shows(format!("{newcomer:?}"), "Connected", &["Displaced", "Removed", &key, &stream_key]);
+    drop(newcomer.displaced);
+    let detached = registry.detach_stream(newcomer.stream_key.unwrap()).unwrap();
+    shows(format!("{detached:?}"), "Detached", &[&format!("{:?}", newcomer.stream_key.unwrap())]);
+    drop(detached);
+    let (session, _) = registry.session(new(2, 2)).unwrap();
+    shows(format!("{session:?}"), "Session", &["ClientKey("]);
+    shows(format!("{registry:?}"), "Registry", &["clients: 2"]);
+}
+
+/// Also of the kinds that no test can bring about, as no machine of CI has 2^31 slots.
+#[test]
+fn every_kind_of_refusal_has_its_text() {
+    use AliasErrorKind as Alias;
+    use ConnectErrorKind as Connect;
+    let connects =
+        [Connect::IdTaken, Connect::NodeTaken, Connect::Full, Connect::Closed, Connect::Exhausted];
+    let aliases = [Alias::ClientGone, Alias::NodeId, Alias::Taken, Alias::Exhausted];
+    let distinct = |texts: Vec<String>| {
+        let all = texts.len();
+        let set: std::collections::BTreeSet<_> = texts.into_iter().collect();
+        set.len() == all && !set.contains("")
+    };
+    assert!(distinct(connects.iter().map(ToString::to_string).collect()));
+    assert!(distinct(aliases.iter().map(ToString::to_string).collect()));
+}
+
 #[test]
 fn kinds_are_compared_and_shown() {
     assert_ne!(ConnectErrorKind::Full, ConnectErrorKind::Closed);

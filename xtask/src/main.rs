@@ -1,7 +1,12 @@
 //! `cargo xtask`: the checks of this repository that take longer than its tests.
 
+mod coverage;
 mod fuzz;
+mod modules;
 mod mutants;
+mod orderings;
+mod scratch;
+mod verify;
 
 use std::error::Error;
 use std::path::Path;
@@ -21,20 +26,24 @@ struct Options {
 #[derive(Subcommand)]
 enum Check {
     /// Seeds each bug of `mutants/` into a copy, and expects the layer that it names to find it.
-    Mutants {
-        /// Only patches whose name contains this.
-        #[arg(long, default_value = "")]
-        only: String,
-    },
+    Mutants(mutants::Options),
+    /// Measures which lines of `src/` the tests reach, and fails below 95%.
+    Coverage(coverage::Options),
     /// Fuzzes both targets for a given time, keeps what is new and writes a report.
     Fuzz(fuzz::Options),
+    /// Weakens each atomic ordering of `src/` in a copy, and expects a model to notice.
+    Orderings(orderings::Options),
+    /// Runs all layers, this one's other checks among them.
+    Verify(verify::Options),
 }
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above");
     let passed = match Options::parse().check {
-        Check::Mutants { only } => mutants::run(root, &only),
-        Check::Fuzz(options) => fuzz::run(root, &options),
+        Check::Mutants(options) => mutants::run(root, &options),
+        Check::Coverage(options) => coverage::run(root, &options),
+        Check::Orderings(options) => orderings::run(root, &options),
+        Check::Verify(options) => verify::run(root, &options),
     };
     match passed {
         Ok(true) => ExitCode::SUCCESS,

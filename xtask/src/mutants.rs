@@ -1,39 +1,38 @@
 //! Seeded bugs: each a patch with a header that names the letter it breaks and the check that must see it.
-//!
-//! The checks run on a copy of the files that are tracked, so that nothing is left behind, and build in
-//! one directory, so that each builds little.
 
-use std::error::Error;
+mod catalogue;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+use crate::{Result, scratch};
+use catalogue::Mutant;
 
-/// One patch.
-struct Mutant {
-    name: String,
-    letter: String,
-    bug: String,
-    /// A layer and a filter of its tests.
-    killer: String,
-    patch: String,
+/// Which to run.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Only patches whose name contains this.
+    #[arg(long, default_value = "")]
+    pub only: String,
+    /// Only those that are quickly found: at least one of each letter.
+    #[arg(long)]
+    pub quick: bool,
 }
 
-/// Runs every mutant whose name contains `only`. `true`: all were killed.
-pub fn run(root: &Path, only: &str) -> Result<bool> {
-    let mut names: Vec<_> =
-        fs::read_dir(root.join("mutants"))?.map(|file| Ok(file?.path())).collect::<Result<_>>()?;
-    names.sort();
+/// Runs every mutant that is wanted. `true`: all were killed.
+pub fn run(root: &Path, options: &Options) -> Result<bool> {
+    let mutants = catalogue::read(root)?;
     let (mut killed, mut all) = (0, 0);
     println!("| mutant | letter | layer | seconds | killed |\n|---|---|---|---:|---|");
-    names.retain(|path| path.extension().is_some_and(|extension| extension == "patch"));
-    for path in names.iter().filter(|path| path.to_string_lossy().contains(only)) {
-        let mutant = read(path)?;
+    let is_wanted = |mutant: &&Mutant| {
+        mutant.name.contains(&options.only) && (mutant.is_quick || !options.quick)
+    };
+    for mutant in mutants.iter().filter(is_wanted) {
         let start = Instant::now();
-        let dies = try_one(root, &mutant)?;
-        let Mutant { name, letter, killer, bug, .. } = &mutant;
+        let dies = try_one(root, mutant)?;
+        let Mutant { name, letter, killer, bug, .. } = mutant;
         let verdict = if dies { "yes".to_owned() } else { format!("NO: {bug}") };
         println!("| {name} | {letter} | {killer} | {} | {verdict} |", start.elapsed().as_secs());
         killed += usize::from(dies);
@@ -43,29 +42,12 @@ pub fn run(root: &Path, only: &str) -> Result<bool> {
     Ok(killed == all && all > 0)
 }
 
-fn read(path: &Path) -> Result<Mutant> {
-    let text = fs::read_to_string(path)?;
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let (header, _) = text.split_once("\n\n").ok_or_else(|| format!("{name}: no header"))?;
-    let field = |label: &str| {
-        let line = header.lines().find_map(|line| line.strip_prefix(label));
-        line.map(|value| value.trim().to_owned()).ok_or_else(|| format!("{name}: no {label}"))
-    };
-    Ok(Mutant {
-        letter: field("Letter:")?,
-        bug: field("Bug:")?,
-        killer: field("Killed by:")?,
-        patch: text.clone(),
-        name,
-    })
-}
-
 /// Whether the check fails on a copy with the bug. A patch that does not apply, or does not compile, is an
 /// error.
 fn try_one(root: &Path, mutant: &Mutant) -> Result<bool> {
     let scratch = root.join("target/mutants");
     let tree = scratch.join("tree");
-    copy_tracked(root, &tree)?;
+    scratch::copy_tracked(root, &tree)?;
     let patch = scratch.join("patch");
     fs::write(&patch, &mutant.patch)?;
     let mut apply = Command::new("git");
@@ -114,21 +96,4 @@ fn try_one(root: &Path, mutant: &Mutant) -> Result<bool> {
         return Err(format!("{} does not compile", mutant.name).into());
     }
     Ok(!check(false)?)
-}
-
-/// The files as they are, not as they were committed. Those that did not change keep their times, so that
-/// nothing is built twice.
-fn copy_tracked(root: &Path, tree: &Path) -> Result<()> {
-    let tracked = Command::new("git").args(["ls-files", "-z"]).current_dir(root).output()?;
-    for name in String::from_utf8(tracked.stdout)?.split('\0').filter(|name| !name.is_empty()) {
-        let (from, to) = (root.join(name), tree.join(name));
-        if let (Ok(new), Ok(old)) = (fs::read(&from), fs::read(&to))
-            && new == old
-        {
-            continue;
-        }
-        fs::create_dir_all(to.parent().expect("a file is somewhere"))?;
-        fs::copy(from, to)?;
-    }
-    Ok(())
 }

@@ -1,0 +1,274 @@
+//! What is run on a weakened ordering: the loom models one by one, likely killers first, then the thread
+//! sanitizer.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::sites::Site;
+use crate::Result;
+use crate::scratch::{self, End};
+
+/// Which models see most of a file: the races they are of. All others follow.
+const NEAR: [(&str, &[&str]); 18] = [
+    ("src/places", &["capacity", "close"]),
+    ("src/custody", &["disconnect_lookup", "close"]),
+    ("src/bucket", &["takeover_lookup", "connect_connect", "growth", "disconnect_lookup"]),
+    ("src/scan", &["disconnect_lookup", "takeover_lookup"]),
+    ("src/grow", &["growth"]),
+    ("src/table", &["growth"]),
+    ("src/slots/heirs", &["connect_connect", "takeover_lookup", "aliases", "capacity"]),
+    ("src/slots", &["stale_key", "connect_connect", "attach_disconnect", "aliases"]),
+    ("src/stack", &["reclaimer", "stale_key", "capacity"]),
+    ("src/list", &["aliases"]),
+    ("src/swing", &["attach_disconnect"]),
+    ("src/segments", &["growth", "stale_key"]),
+    ("src/tandem/alias", &["aliases"]),
+    ("src/tandem/attach", &["attach_disconnect"]),
+    ("src/tandem/drive", &["connect_connect", "aliases"]),
+    ("src/tandem/settle", &["aliases", "connect_connect"]),
+    ("src/tandem", &["connect_connect", "takeover_lookup", "capacity", "close"]),
+    ("src/reclaim", &["reclaimer"]),
+];
+
+/// A loom model and how long it takes on the code as it is.
+#[derive(Clone, Serialize, Deserialize)]
+struct Model {
+    /// The file that it is in.
+    race: String,
+    name: String,
+    seconds: f64,
+}
+
+impl Model {
+    fn path(&self) -> String {
+        format!("{}::{}", self.race, self.name)
+    }
+}
+
+/// The scratch copy and what is known of the layers there.
+pub struct Layers {
+    tree: PathBuf,
+    scratch: PathBuf,
+    host: String,
+    models: Vec<Model>,
+}
+
+/// What became of a site.
+#[derive(Serialize, Deserialize)]
+pub enum Verdict {
+    /// By which check, after so many seconds of running, and what it said.
+    Killed { by: String, seconds: f64, said: String },
+    /// So many checks were finished, and so many were not, as the time was up.
+    Survived { finished: usize, unfinished: usize, seconds: f64 },
+    /// A change that no compiler takes says nothing.
+    DoesNotCompile,
+}
+
+/// A test target with the models of all files in it.
+const ALL: &str = "all_races";
+
+fn all(tree: &Path) -> Result<String> {
+    let mut races = Vec::new();
+    for file in fs::read_dir(tree.join("loom-tests/tests"))? {
+        let path = file?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        // The pairs are a campaign of their own.
+        let is_one = path.extension().is_some_and(|extension| extension == "rs");
+        if is_one && ![ALL, "pairs"].contains(&name.as_str()) {
+            races.push(name);
+        }
+    }
+    races.sort();
+    let mut text = "//! All models.\n#![cfg(loom)]\n#![allow(missing_docs)]\n".to_owned();
+    for race in races {
+        writeln!(text, "#[path = \"{race}.rs\"]\nmod {race};")?;
+    }
+    Ok(text)
+}
+
+/// Models too large to be completed are cut after this, whatever their own limit.
+const CUT: &str = "10";
+
+/// From how many seconds on a model waits until all others have run.
+const SLOW: f64 = 3.0;
+
+impl Layers {
+    /// Takes the times of all models on the code as it is, once: `models` keeps them.
+    pub fn new(root: &Path) -> Result<Self> {
+        let scratch = root.join("target/orderings");
+        let tree = scratch.join("tree");
+        scratch::copy_tracked(root, &tree)?;
+        fs::write(tree.join("loom-tests/tests").join(ALL).with_extension("rs"), all(&tree)?)?;
+        let version = Command::new("rustc").arg("-vV").output()?;
+        let version = String::from_utf8(version.stdout)?;
+        let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+        let mut layers = Self {
+            host: host.ok_or("rustc does not name its host")?.to_owned(),
+            tree,
+            scratch,
+            models: Vec::new(),
+        };
+        layers.models = layers.measure()?;
+        Ok(layers)
+    }
+
+    fn measure(&self) -> Result<Vec<Model>> {
+        let kept = self.scratch.join("models.json");
+        let known: Vec<Model> = match fs::read(&kept) {
+            Ok(text) => serde_json::from_slice(&text)?,
+            Err(_) => Vec::new(),
+        };
+        let program = self.loom()?.ok_or("the models do not compile")?;
+        let list = Command::new(&program).args(["--list", "--format", "terse"]).output()?;
+        let list = String::from_utf8(list.stdout)?;
+        let mut models = Vec::new();
+        for path in list.lines().filter_map(|line| line.strip_suffix(": test")) {
+            let (race, name) = path.split_once("::").ok_or("a model outside of its race's file")?;
+            let mut model = Model { race: race.to_owned(), name: name.to_owned(), seconds: 0.0 };
+            let is_it = |known: &&Model| known.path() == path;
+            model.seconds = if let Some(model) = known.iter().find(is_it) {
+                model.seconds
+            } else {
+                eprintln!("{path}, as it is");
+                let start = Instant::now();
+                if let End::Badly(_, said) = self.explore(&program, &model, Duration::MAX)?
+                    && !only_under_its_floor(&said)
+                {
+                    return Err(format!("{path} fails as it is").into());
+                }
+                start.elapsed().as_secs_f64()
+            };
+            models.push(model);
+        }
+        fs::write(kept, serde_json::to_vec_pretty(&models)?)?;
+        Ok(models)
+    }
+
+    /// The program with all models: one, as most of what they are made of is the same. `None`: it does not
+    /// compile.
+    fn loom(&self) -> Result<Option<PathBuf>> {
+        let mut cargo = scratch::cargo(&self.tree, self.scratch.join("loom"));
+        cargo.env("RUSTFLAGS", "--cfg loom").env("CARGO_PROFILE_RELEASE_INCREMENTAL", "true");
+        cargo.args(["test", "--no-run", "-p", "loom-tests", "--release", "--test", ALL]);
+        let programs = scratch::build(&mut cargo)?;
+        Ok(programs.and_then(|mut programs| programs.pop()).map(|(_, program)| program))
+    }
+
+    fn explore(&self, program: &Path, model: &Model, limit: Duration) -> Result<End> {
+        let mut run = Command::new(program);
+        run.args(["--exact", &model.path(), "--nocapture", "--test-threads=1"]);
+        run.env("LOOM_SECONDS", CUT);
+        // Not `Duration::MAX`, which no clock can add.
+        scratch::run(&mut run, limit.min(Duration::from_secs(86_400)), &self.scratch.join("log"))
+    }
+
+    /// Fast models first, then the others; of each kind those of the races that are near first.
+    fn order(&self, site: &Site) -> Vec<&Model> {
+        let near = NEAR.iter().find(|(file, _)| site.file.starts_with(file));
+        let near = near.map_or(&[][..], |(_, races)| races);
+        let mut order: Vec<&Model> = self.models.iter().collect();
+        let distance =
+            |model: &Model| near.iter().position(|race| *race == model.race).unwrap_or(near.len());
+        order.sort_by(|a, b| {
+            let kind = |model: &Model| (model.seconds > SLOW, distance(model));
+            kind(a).cmp(&kind(b)).then(a.seconds.total_cmp(&b.seconds))
+        });
+        order
+    }
+
+    /// Weakens a site and runs what may notice: models for about `budget`, builds included, then the thread
+    /// sanitizer.
+    pub fn judge(&self, site: &Site, budget: Duration) -> Result<Verdict> {
+        let file = self.tree.join(&site.file);
+        let text = fs::read_to_string(&file)?;
+        fs::write(&file, site.weaken(&text))?;
+        let verdict = self.judge_weakened(site, budget);
+        fs::write(&file, text)?;
+        verdict
+    }
+
+    fn judge_weakened(&self, site: &Site, budget: Duration) -> Result<Verdict> {
+        let (mut finished, mut unfinished) = (0, 0);
+        let start = Instant::now();
+        let mut program = None;
+        if site.in_loom {
+            program = self.loom()?;
+            if program.is_none() {
+                return Ok(Verdict::DoesNotCompile);
+            }
+        }
+        for model in program.iter().flat_map(|_| self.order(site)) {
+            let left = budget.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                unfinished += 1;
+                continue;
+            }
+            let ran = Instant::now();
+            let end = self.explore(program.as_deref().expect("there are models"), model, left)?;
+            match end {
+                End::Badly(_, said) if !only_under_its_floor(&said) => {
+                    let by = format!("loom {} {}", model.race, model.name);
+                    let seconds = ran.elapsed().as_secs_f64();
+                    return Ok(Verdict::Killed { by, seconds, said: first_panic(&said) });
+                }
+                End::Well | End::Badly(..) => finished += 1,
+                End::Cut => unfinished += 1,
+            }
+        }
+        let Some(end) = self.sanitize(site)? else {
+            return Ok(Verdict::DoesNotCompile);
+        };
+        match end {
+            End::Well => finished += 1,
+            End::Cut => unfinished += 1,
+            End::Badly(took, said) => {
+                let warning =
+                    said.lines().find(|line| line.starts_with("WARNING: ThreadSanitizer"));
+                let said = warning.map_or_else(|| first_panic(&said), str::to_owned);
+                let by = "thread sanitizer, churn".to_owned();
+                return Ok(Verdict::Killed { by, seconds: took.as_secs_f64(), said });
+            }
+        }
+        Ok(Verdict::Survived { finished, unfinished, seconds: start.elapsed().as_secs_f64() })
+    }
+
+    /// `examples/churn` under the thread sanitizer, as in `.ci/sanitize`, shorter.
+    fn sanitize(&self, site: &Site) -> Result<Option<End>> {
+        let mut cargo = scratch::cargo(&self.tree, self.scratch.join("tsan"));
+        cargo.env("RUSTC_BOOTSTRAP", "1");
+        cargo.env("RUSTFLAGS", "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer");
+        cargo.args(["build", "--release", "--example", "churn", "--target", &self.host]);
+        if !site.by_default {
+            cargo.args(["--features", "crossbeam-epoch"]);
+        }
+        let Some((_, program)) = scratch::build(&mut cargo)?.and_then(|mut built| built.pop())
+        else {
+            return Ok(None);
+        };
+        let mut churn = Command::new(program);
+        churn.args(["--threads", "3", "--nodes", "200", "--operations", "30000"]);
+        let suppressions = self.tree.join(".ci/tsan.supp");
+        let options = format!("suppressions={} halt_on_error=1", suppressions.display());
+        churn.env("TSAN_OPTIONS", options);
+        scratch::run(&mut churn, Duration::from_secs(120), &self.scratch.join("log")).map(Some)
+    }
+}
+
+/// A weaker ordering changes how many executions there are, and a model that is cut sooner has fewer: that
+/// is no fault of the code.
+fn only_under_its_floor(said: &str) -> bool {
+    first_panic(said).contains("are under the floor of")
+}
+
+/// What the first panic says.
+fn first_panic(said: &str) -> String {
+    let mut lines = said.lines().skip_while(|line| !line.contains("panicked at"));
+    let place = lines.next().unwrap_or("no panic: it was ended by a signal").trim();
+    let message = lines.map(str::trim).find(|line| !line.is_empty()).unwrap_or(place);
+    message.chars().take(100).collect()
+}

@@ -1,0 +1,189 @@
+//! One entry for all layers: each is run, one after the other, and what came of it is put in one table.
+
+mod layers;
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::Result;
+use layers::{Depth, LAYERS, Layer};
+
+/// What a campaign is to do, and for how long.
+#[derive(clap::Args)]
+pub struct Options {
+    /// The share of each layer that goes before every change.
+    #[arg(long, conflicts_with = "campaign")]
+    quick: bool,
+    /// Every layer deeper, for about so many HOURS together.
+    #[arg(long, value_name = "HOURS")]
+    campaign: Option<f64>,
+    /// Only layers whose name contains this.
+    #[arg(long, default_value = "")]
+    only: String,
+    /// Says what would be run.
+    #[arg(long)]
+    list: bool,
+}
+
+/// How a layer came out.
+struct Outcome {
+    layer: &'static Layer,
+    command: String,
+    took: Duration,
+    end: &'static str,
+    passed: bool,
+}
+
+/// `true`: every layer passed. All are run, also after one that failed.
+pub fn run(root: &Path, options: &Options) -> Result<bool> {
+    let depth = match (options.quick, options.campaign) {
+        (true, _) => Depth::Quick,
+        (_, Some(_)) => Depth::Campaign,
+        _ => Depth::Recorded,
+    };
+    let hours = options.campaign.unwrap_or_default();
+    if hours < 0.0 || !hours.is_finite() {
+        return Err("a campaign takes a positive number of hours".into());
+    }
+    let wanted = LAYERS.iter().filter(|layer| layer.name.contains(&options.only));
+    let wanted: Vec<_> = wanted.filter_map(|layer| Some((layer, layer.command(depth)?))).collect();
+    if wanted.is_empty() {
+        return Err("no such layer at this depth".into());
+    }
+    let budget = |layer: &Layer| {
+        let share = layer.campaign.as_ref().map_or(0, |campaign| campaign.share);
+        (hours * 36.0 * share as f64) as u64
+    };
+    let bar = ProgressBar::new(wanted.len() as u64);
+    let style = "{pos}/{len} layers, {elapsed_precise} {wide_bar} {msg}";
+    bar.set_style(ProgressStyle::with_template(style)?);
+    bar.enable_steady_tick(Duration::from_secs(1));
+    let mut outcomes = Vec::new();
+    for (layer, command) in wanted {
+        let seconds = budget(layer);
+        let shown = typed(command, seconds);
+        bar.set_message(layer.name);
+        say(&bar, &format!("\n== {}: {}\n   {shown}", layer.name, layer.proves));
+        if !options.list {
+            let outcome = one(root, layer, command, depth, seconds, &bar)?;
+            say(&bar, &format!("-- {}: {}, {} s", layer.name, outcome.end, outcome.took.as_secs()));
+            outcomes.push(outcome);
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    if options.list {
+        return Ok(true);
+    }
+    let table = table(&outcomes);
+    println!("\n{table}");
+    if depth == Depth::Campaign {
+        let file = keep(root, hours, &table)?;
+        println!("kept in {}", file.display());
+    }
+    Ok(outcomes.iter().all(|outcome| outcome.passed))
+}
+
+/// A line above the bar, or where there is no bar, where output goes.
+fn say(bar: &ProgressBar, line: &str) {
+    bar.suspend(|| println!("{line}"));
+}
+
+/// Runs one layer; what it prints goes on, and to a file of its own.
+fn one(
+    root: &Path,
+    layer: &'static Layer,
+    command: &str,
+    depth: Depth,
+    seconds: u64,
+    bar: &ProgressBar,
+) -> Result<Outcome> {
+    let is_endless = depth == Depth::Campaign
+        && layer.campaign.as_ref().is_some_and(|campaign| campaign.is_endless);
+    let (reader, writer) = io::pipe()?;
+    let mut shell = if is_endless {
+        // With all that it has started.
+        let mut timeout = Command::new("timeout");
+        timeout.args(["--kill-after=10", &seconds.max(1).to_string(), "bash"]);
+        timeout
+    } else {
+        Command::new("bash")
+    };
+    // As the shell's function, so that what is printed can be typed.
+    let program = std::env::current_exe()?;
+    let script =
+        format!("set -euo pipefail\nxtask() {{ '{}' \"$@\"; }}\n{command}", program.display());
+    shell.args(["-c", &script]).env("BUDGET", seconds.to_string()).current_dir(root);
+    shell.stdout(writer.try_clone()?).stderr(writer).stdin(std::process::Stdio::null());
+    let start = Instant::now();
+    let mut child = shell.spawn()?;
+    // It holds the ends of the pipe that are for writing.
+    drop(shell);
+    let logs = root.join("target/verify");
+    fs::create_dir_all(&logs)?;
+    let mut log = File::create(logs.join(format!("{}.log", layer.name.replace([' ', ','], "-"))))?;
+    for line in BufReader::new(reader).split(b'\n') {
+        let line = String::from_utf8_lossy(&line?).into_owned();
+        writeln!(log, "{line}")?;
+        say(bar, &line);
+    }
+    let status = child.wait()?;
+    let is_up = is_endless && status.code() == Some(124);
+    let end = match (status.success(), is_up) {
+        (true, _) => "passed",
+        (_, true) => "passed, until its time was up",
+        _ => "FAILED",
+    };
+    let passed = status.success() || is_up;
+    let command = typed(command, seconds);
+    Ok(Outcome { layer, command, took: start.elapsed(), end, passed })
+}
+
+/// A command as one would type it.
+fn typed(command: &str, seconds: u64) -> String {
+    let budget = format!("BUDGET={seconds}; ");
+    let budget = if command.contains("BUDGET") { budget.as_str() } else { "" };
+    let command = match command.strip_prefix("xtask ") {
+        Some(rest) => format!("cargo xtask {rest}"),
+        None => command.to_owned(),
+    };
+    format!("{budget}{command}")
+}
+
+fn table(outcomes: &[Outcome]) -> String {
+    let mut table = "| layer | what it proves | seconds | |\n|---|---|---:|---|\n".to_owned();
+    for Outcome { layer, took, end, .. } in outcomes {
+        // Writing to a `String` does not fail.
+        let _ =
+            writeln!(table, "| {} | {} | {} | {end} |", layer.name, layer.proves, took.as_secs());
+    }
+    let failed = outcomes.iter().filter(|outcome| !outcome.passed).count();
+    let all: u64 = outcomes.iter().map(|outcome| outcome.took.as_secs()).sum();
+    let _ = writeln!(table, "\n{} layers in {all} s, {failed} failed", outcomes.len());
+    let _ = writeln!(table, "\nCommands:\n");
+    for Outcome { layer, command, .. } in outcomes {
+        let _ = writeln!(table, "- {}: `{command}`", layer.name);
+    }
+    table
+}
+
+/// Keeps a campaign's table, and the ends of what its layers printed, under its date.
+fn keep(root: &Path, hours: f64, table: &str) -> Result<PathBuf> {
+    let say = |program: &str, arguments: &[&str]| -> Result<String> {
+        let output = Command::new(program).args(arguments).current_dir(root).output()?;
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    };
+    let when = say("date", &["-u", "+%Y-%m-%d"])?;
+    let commit = say("git", &["describe", "--always", "--dirty"])?;
+    let file = root.join("campaigns").join(format!("{when}.md"));
+    fs::create_dir_all(root.join("campaigns"))?;
+    let text = format!("# Campaign of {when}, {hours} h, on {commit}\n\n{table}");
+    fs::write(&file, text)?;
+    Ok(file)
+}

@@ -1,0 +1,146 @@
+//! The layers as data. A command is what one would type at the root of the repository; `xtask` in it is this
+//! program, and `$BUDGET` the seconds that a campaign gives it.
+
+/// How deep to look.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    Quick,
+    Recorded,
+    Campaign,
+}
+
+/// One way of looking for bugs.
+pub struct Layer {
+    pub name: &'static str,
+    pub proves: &'static str,
+    /// The share of it that goes before every change.
+    pub quick: Option<&'static str>,
+    /// As deep as what is recorded in the repository.
+    pub recorded: Option<&'static str>,
+    pub campaign: Option<Campaign>,
+}
+
+/// What a layer does with more time.
+pub struct Campaign {
+    pub command: &'static str,
+    /// Of a campaign's hours, in hundredths.
+    pub share: u64,
+    /// It goes on for as long as it is let: ended when its time is up, it has done well.
+    pub is_endless: bool,
+}
+
+impl Layer {
+    /// Its command at a depth.
+    pub fn command(&self, depth: Depth) -> Option<&'static str> {
+        match depth {
+            Depth::Quick => self.quick,
+            Depth::Recorded => self.recorded,
+            Depth::Campaign => self.campaign.as_ref().map(|campaign| campaign.command),
+        }
+    }
+}
+
+const fn bounded(share: u64, command: &'static str) -> Option<Campaign> {
+    Some(Campaign { command, share, is_endless: false })
+}
+
+const fn endless(share: u64, command: &'static str) -> Option<Campaign> {
+    Some(Campaign { command, share, is_endless: true })
+}
+
+const LOOM: &str = "RUSTFLAGS='--cfg loom' cargo test -p loom-tests --release \
+                    --target-dir target/loom -- --nocapture";
+const HISTORIES: &str = "cargo test --features steps --test linearizable -- --nocapture";
+const STALL: &str = "cargo test --lib stall -- --nocapture";
+const CORPORA: &str = "cargo test --manifest-path fuzz/Cargo.toml";
+
+/// All of them, cheap ones first.
+pub const LAYERS: [Layer; 11] = [
+    Layer {
+        name: "stall",
+        proves: "F: a thread stopped at any step stops no other",
+        quick: Some(STALL),
+        recorded: Some(STALL),
+        campaign: bounded(0, STALL),
+    },
+    Layer {
+        name: "fuzz corpora",
+        proves: "A-J: no operation sequence or schedule that was ever found fails again",
+        quick: Some(CORPORA),
+        recorded: Some(CORPORA),
+        campaign: bounded(0, CORPORA),
+    },
+    Layer {
+        name: "histories",
+        proves: "A-F, H: what real threads saw has an order that the contract allows",
+        quick: Some(HISTORIES),
+        recorded: Some(HISTORIES),
+        // About 1,000 a second of each of the four kinds, on two cores.
+        campaign: bounded(
+            15,
+            "HISTORIES=$((BUDGET * 700)) cargo test --features steps --test linearizable \
+             -- --nocapture",
+        ),
+    },
+    Layer {
+        name: "sanitizers",
+        proves: "G, I: no access out of bounds or after the drop, no leak, no data race",
+        quick: Some(".ci/sanitize"),
+        recorded: Some(".ci/sanitize"),
+        campaign: bounded(0, ".ci/sanitize"),
+    },
+    Layer {
+        name: "seeded bugs",
+        proves: "that the layers see a bug of each letter",
+        quick: Some("xtask mutants --quick"),
+        recorded: Some("xtask mutants"),
+        campaign: bounded(0, "xtask mutants"),
+    },
+    Layer {
+        name: "fuzz targets",
+        proves: "A-J: new sequences and schedules, each for a minute",
+        quick: Some(".ci/fuzz"),
+        recorded: Some(".ci/fuzz"),
+        campaign: bounded(20, "xtask fuzz --seconds $BUDGET"),
+    },
+    Layer {
+        name: "loom",
+        proves: "A-J: the named races, in every order up to their preemptions",
+        quick: Some(LOOM),
+        recorded: Some(LOOM),
+        // About a dozen models are cut, two at a time.
+        campaign: bounded(
+            20,
+            "RUSTFLAGS='--cfg loom' LOOM_SECONDS=$((BUDGET / 8)) cargo test -p loom-tests \
+             --release --target-dir target/loom -- --nocapture",
+        ),
+    },
+    Layer {
+        name: "loom, all pairs",
+        proves: "A-J: every two public operations against each other",
+        quick: None,
+        recorded: None,
+        campaign: endless(15, "xtask pairs"),
+    },
+    Layer {
+        name: "coverage",
+        proves: "that the tests reach 95% of the lines",
+        quick: None,
+        recorded: Some("xtask coverage"),
+        campaign: bounded(0, "xtask coverage"),
+    },
+    Layer {
+        name: "orderings",
+        proves: "that each atomic ordering is needed, and that a model knows it",
+        quick: None,
+        recorded: None,
+        campaign: endless(15, "xtask orderings"),
+    },
+    Layer {
+        name: "cargo-mutants",
+        proves: "that a change of any expression is noticed by a test",
+        quick: None,
+        recorded: None,
+        campaign: endless(15, "cargo mutants --iterate --output target/cargo-mutants"),
+    },
+];
