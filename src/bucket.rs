@@ -5,15 +5,17 @@
 //! entry: see `entry`
 //! ```
 //!
-//! All entries of a hash are in its own chain, in any empty place; removal empties the place, so
-//! nothing builds up (J). The block is immutable and replaced whole: a scan reads it at one moment, and
-//! it is gone with its last entry. What makes a scan trustworthy:
+//! All entries of a hash are in its own chain: each in its *home*, a place that the hash names, if that
+//! was empty, so that lookups can look there first; else in any empty place. Removal empties the place,
+//! so nothing builds up (J). The block is immutable and replaced whole: a scan reads it at one moment,
+//! and it is gone with its last entry. What makes a scan trustworthy:
 //!
 //! - an entry stays in its place from its put to its removal, so a scan finds every entry that was put
 //!   before the scan began and not removed before it ended;
 //! - `control` holds the chain's version, which a takeover raises before it commits (D), and a mark
 //!   that the chain has moved to the next array. A scan that reads the same control before and after
-//!   missed no takeover.
+//!   missed no takeover. It also says how many lines there are in the array, for lookups that have
+//!   computed where the line is from a hint.
 //!
 //! Before a chain moves, its places and its block are frozen: nothing changes any more, and each helper
 //! computes the same two chains from it.
@@ -22,7 +24,7 @@ use core::ptr;
 
 use crate::blanks::Blank;
 use crate::block::Block;
-use crate::entry::{Entry, Tag};
+use crate::entry::{Entry, TAG_BITS, Tag};
 use crate::reclaim::Pin;
 use crate::scan;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, fence};
@@ -32,6 +34,12 @@ use crate::sync::{AtomicPtr, AtomicU64, Ordering, fence};
 pub(crate) const PLACES: usize = 6;
 #[cfg(loom)]
 pub(crate) const PLACES: usize = 3;
+
+/// The places of a line that are homes, as a power of two.
+#[cfg(not(loom))]
+const HOME_BITS: u32 = 2;
+#[cfg(loom)]
+const HOME_BITS: u32 = 1;
 
 /// What a put or a removal met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +76,12 @@ unsafe impl Blank for Line {
 }
 
 const MOVED: u64 = 1;
-const VERSION: u64 = 2;
+/// Of an array of `1 << bits` lines, `bits` is here.
+const BITS_SHIFT: u32 = 1;
+const BITS: u64 = 0b11111 << BITS_SHIFT;
+const VERSION: u64 = 1 << 6;
+
+const _: () = assert!((TAG_BITS as u64) << BITS_SHIFT <= BITS);
 
 /// A control word as it was before a scan.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +90,12 @@ pub(crate) struct Control(u64);
 impl Control {
     pub(crate) const fn is_moved(self) -> bool {
         self.0 & MOVED != 0
+    }
+
+    /// Whether it is that of a line of an array of `1 << bits` lines, and has not moved.
+    #[inline(always)]
+    pub(crate) const fn is_of(self, bits: u32) -> bool {
+        self.0 & (BITS | MOVED) == (bits as u64) << BITS_SHIFT
     }
 }
 
@@ -89,9 +108,11 @@ pub(crate) enum Count {
 }
 
 impl Line {
-    /// Makes a line of a table's first array usable; the others are made by splitting.
-    pub(crate) fn make_empty(&self) {
-        // Relaxed: nobody else has the array yet.
+    /// Makes a line of a table's first array usable, which has `1 << bits` lines; the others are made
+    /// by splitting.
+    pub(crate) fn make_empty(&self, bits: u32) {
+        // Relaxed, thrice: nobody else has the array yet.
+        self.control.store(u64::from(bits) << BITS_SHIFT, Ordering::Relaxed);
         self.overflow.store(Block::none(), Ordering::Relaxed);
         for place in &self.places {
             place.store(Entry::EMPTY.0, Ordering::Relaxed);
@@ -129,6 +150,14 @@ impl Line {
             }
         }
         false
+    }
+
+    /// The slot of the entry in the home of `tag`, if it matches; above all slots if it is frozen.
+    #[inline(always)]
+    pub(crate) fn at_home(&self, tag: Tag) -> Option<u32> {
+        // Acquire: pairs with the Release in `put`; the record was filled before.
+        let entry = Entry(self.places[tag.home::<HOME_BITS>()].load(Ordering::Acquire));
+        entry.has(tag).then(|| entry.slot_if_thawed())
     }
 
     /// How many entries match.
@@ -187,9 +216,10 @@ impl Line {
         unsafe { block.as_ref() }.is_some_and(|block| block.frozen)
     }
 
-    /// Puts an entry in an empty place, or in the block.
+    /// Puts an entry in its home or another empty place, or in the block.
     pub(crate) fn put(&self, entry: Entry, pin: &Pin<'_>) -> Outcome {
-        for place in &self.places {
+        let (before, from_home) = self.places.split_at(entry.tag().home::<HOME_BITS>());
+        for place in from_home.iter().chain(before) {
             // Relaxed, here and on failure: only compared.
             let mut seen = Entry(place.load(Ordering::Relaxed));
             while seen == Entry::EMPTY {
@@ -301,11 +331,32 @@ impl Line {
         }
     }
 
-    /// Makes a child line out of its share of a frozen chain. Every helper passes the same entries;
-    /// what another has made already stays. `true`: this call gave the chain a block.
-    pub(crate) fn make(&self, entries: &[Entry]) -> bool {
-        for (at, place) in self.places.iter().enumerate() {
-            let entry = entries.get(at).copied().unwrap_or(Entry::EMPTY);
+    /// Entries in the places of a line, at home as far as they can be, and those that are too many.
+    fn housed(entries: &[Entry]) -> ([Entry; PLACES], Vec<Entry>) {
+        let mut places = [Entry::EMPTY; PLACES];
+        let mut house = |entry: Entry, at: usize| {
+            let is_empty = places[at] == Entry::EMPTY;
+            if is_empty {
+                places[at] = entry;
+            }
+            is_empty
+        };
+        let mut rest = entries.to_vec();
+        rest.retain(|&entry| !house(entry, entry.tag().home::<HOME_BITS>()));
+        rest.retain(|&entry| !(0..PLACES).any(|at| house(entry, at)));
+        (places, rest)
+    }
+
+    /// Makes a child line, of an array of `1 << bits`, out of its share of a frozen chain. Every helper
+    /// passes the same entries; what another has made already stays. `true`: this call gave the chain
+    /// a block.
+    pub(crate) fn make(&self, bits: u32, entries: &[Entry]) -> bool {
+        // Relaxed, twice: whoever looks at the line comes by the mark of `set_moved` (Release).
+        if self.control.load(Ordering::Relaxed) == 0 {
+            self.control.fetch_or(u64::from(bits) << BITS_SHIFT, Ordering::Relaxed);
+        }
+        let (places, rest) = Self::housed(entries);
+        for (place, entry) in self.places.iter().zip(places) {
             // A place never goes back to `UNMADE`, so a late helper changes nothing. Release: as in
             // `put`. Acquire on failure: the line is complete for whoever returns from here.
             let _ = place.compare_exchange(
@@ -319,8 +370,8 @@ impl Line {
         if !self.overflow.load(Ordering::Relaxed).is_null() {
             return false;
         }
-        let rest = entries.get(PLACES..).unwrap_or(&[]);
-        let block = Block::boxed(false, rest.to_vec());
+        let spills = !rest.is_empty();
+        let block = Block::boxed(false, rest);
         // Release, Acquire on failure: the same. Never null again.
         let made = self.overflow.compare_exchange(
             ptr::null_mut(),
@@ -332,7 +383,7 @@ impl Line {
             // SAFETY: never installed.
             unsafe { Block::free(block) };
         }
-        made.is_ok() && !rest.is_empty()
+        made.is_ok() && spills
     }
 
     /// Sends every later scan to the children. `true`: this call did it.

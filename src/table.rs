@@ -4,6 +4,7 @@
 //! whether a slot that it finds is a live client of that name is for its user to say. What it promises
 //! is in `bucket`; what growth keeps of it, in `grow`.
 
+use core::any::type_name;
 use core::ptr::NonNull;
 
 use crossbeam_utils::CachePadded;
@@ -12,17 +13,28 @@ use crate::bucket::{Control, Count, Line, Outcome};
 use crate::entry::{Entry, TAG_BITS, Tag};
 use crate::grow::Array;
 use crate::reclaim::Pin;
-use crate::sync::{AtomicPtr, Ordering};
+use crate::sync::{AtomicPtr, AtomicU32, Ordering};
 
-/// A hash, mixed so that shard and tag are good bits of it whatever the hasher.
+/// A hash of which all bits are good, whatever the hasher: shard, line, home and tag are parts of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Hash(u64);
 
 impl Hash {
+    /// What a hasher made by `S` returned. Those of this crate's default need no mixing. Of another type of
+    /// the same name, this one's hashes may be worse, and chains longer.
+    #[inline(always)]
+    pub(crate) fn by<S>(hash: u64) -> Self {
+        if type_name::<S>() == type_name::<ahash::RandomState>() {
+            Self(hash)
+        } else {
+            Self::mixed(hash)
+        }
+    }
+
     /// Fibonacci hashing, folded: a hasher that passes integers through has its entropy in the low
     /// bits, one that multiplies in the high ones.
     #[inline(always)]
-    pub(crate) const fn mixed(hash: u64) -> Self {
+    const fn mixed(hash: u64) -> Self {
         let product = hash as u128 * 0x9e37_79b9_7f4a_7c15;
         Self(product as u64 ^ (product >> 64) as u64)
     }
@@ -41,10 +53,26 @@ pub(crate) struct Table {
     mask: usize,
 }
 
+/// The arrays of a shard. So that a lookup finds its line by one dependent load, the two last fields
+/// are a hint at what `current` leads to; its line says whether the hint was good ([`Control::is_of`]).
 #[derive(Debug)]
 struct Shard {
     /// The oldest array that has a line not yet moved.
     current: AtomicPtr<Array>,
+    /// The first line of `current`, or of its successor if every line of `current` has moved.
+    lines: AtomicPtr<Line>,
+    /// The `bits` of that array, or for a moment those of an older one, which are fewer.
+    bits: AtomicU32,
+}
+
+/// Where an entry of a hash probably is.
+#[derive(Clone, Copy)]
+pub(crate) struct Hint<'p> {
+    table: &'p Table,
+    hash: Hash,
+    line: &'p Line,
+    /// Its line is this one if there are `1 << bits` lines in its array.
+    bits: u32,
 }
 
 /// Where a scan was, and the control word from before it.
@@ -95,11 +123,16 @@ impl Table {
         }
     }
 
+    #[inline(always)]
+    pub(crate) fn hint<'p>(&'p self, hash: Hash, pin: &'p Pin<'_>) -> Hint<'p> {
+        let (line, bits) = self.shard(hash).hint(hash.tag(), pin);
+        Hint { table: self, hash, line, bits }
+    }
+
     /// How many entries match, and the slot if it is one.
     #[inline(always)]
     pub(crate) fn count<'p>(&'p self, hash: Hash, pin: &'p Pin<'_>) -> (Stamp<'p>, Count) {
-        let stamp = self.chain(hash, pin);
-        (stamp, stamp.line.count(hash.tag(), pin))
+        self.hint(hash, pin).count(pin)
     }
 
     /// The slots of all entries that match, read by the time this returns.
@@ -115,8 +148,7 @@ impl Table {
     /// Touches the line of `hash` ahead of its use.
     #[inline(always)]
     pub(crate) fn prefetch(&self, hash: Hash, pin: &Pin<'_>) {
-        let array = self.shard(hash).current(pin);
-        crate::prefetch::read(array.line(hash.tag()));
+        crate::prefetch::read(self.hint(hash, pin).line);
     }
 
     /// The line that a writer works on, split off from older arrays first.
@@ -195,9 +227,47 @@ impl Table {
     }
 }
 
+impl<'p> Hint<'p> {
+    /// The slot of the entry in its home, if it matches: it is in use while the pin is held. Above all slots if
+    /// the chain moves.
+    #[inline(always)]
+    pub(crate) fn at_home(&self) -> Option<u32> {
+        self.line.at_home(self.hash.tag())
+    }
+
+    /// How many entries match, and the slot if it is one.
+    #[inline(always)]
+    pub(crate) fn count(&self, pin: &'p Pin<'_>) -> (Stamp<'p>, Count) {
+        let control = self.line.control();
+        let stamp = if control.is_of(self.bits) {
+            Stamp { line: self.line, control }
+        } else {
+            self.table.chain(self.hash, pin)
+        };
+        (stamp, stamp.line.count(self.hash.tag(), pin))
+    }
+}
+
 impl Shard {
     fn new(bits: u32) -> Self {
-        Self { current: AtomicPtr::new(Box::into_raw(Array::empty(bits))) }
+        let array = Array::empty(bits);
+        Self {
+            lines: AtomicPtr::new(array.start()),
+            bits: AtomicU32::new(array.bits()),
+            current: AtomicPtr::new(Box::into_raw(array)),
+        }
+    }
+
+    #[inline(always)]
+    fn hint<'p>(&'p self, tag: Tag, _pin: &'p Pin<'_>) -> (&'p Line, u32) {
+        // Acquire: pairs with the Release in `advance`, so the lines below are of this array or a later
+        // one, which has more.
+        let bits = self.bits.load(Ordering::Acquire);
+        // Acquire: pairs with the Release in `advance`, for what the lines hold.
+        let lines = self.lines.load(Ordering::Acquire);
+        // SAFETY: the index is `bits` bits, and there are that many lines or more, as said. They are
+        // those of an array that the pin keeps: it was retired after `lines` went past it (`advance`).
+        (unsafe { &*lines.add(tag.first(bits)) }, bits)
     }
 
     #[inline(always)]
@@ -215,14 +285,24 @@ impl Shard {
             if !array.is_moved() {
                 return;
             }
+            // Release: hands on what made the lines visible here. Relaxed on failure: it is past `array`,
+            // as nothing else takes it from there, and it never returns.
+            let _ = self.lines.compare_exchange(
+                array.start(),
+                next.start(),
+                Ordering::Release,
+                Ordering::Relaxed,
+            );
+            // Release: whoever sees these bits sees `lines` at `next` or past it (`hint`).
+            self.bits.fetch_max(next.bits(), Ordering::Release);
             let old = core::ptr::from_ref(array).cast_mut();
             let new = core::ptr::from_ref(next).cast_mut();
             // Release: hands on what made `next` visible here. Relaxed on failure: read again.
             let advanced =
                 self.current.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed);
             if advanced.is_ok() {
-                // SAFETY: `current` never returns to it, every line says that it has moved, and only
-                // one exchange can win.
+                // SAFETY: `current` and `lines` never return to it, every line says that it has moved,
+                // and only one exchange can win.
                 unsafe { pin.retire(Array::header(NonNull::new_unchecked(old))) };
             }
         }
@@ -253,7 +333,9 @@ impl Shard {
                 array.count_spilled();
             }
         }
-        // Relaxed: as above.
+        // Relaxed, thrice: as above.
+        self.lines.store(array.start(), Ordering::Relaxed);
+        self.bits.store(array.bits(), Ordering::Relaxed);
         self.current.store(Box::into_raw(array), Ordering::Relaxed);
     }
 }
