@@ -92,10 +92,10 @@ impl Control {
         self.0 & MOVED != 0
     }
 
-    /// Whether it is that of a line of an array of `1 << bits` lines, and has not moved.
+    /// Whether it is that of a line of an array with this `shift`, and has not moved.
     #[inline(always)]
-    pub(crate) const fn is_of(self, bits: u32) -> bool {
-        self.0 & (BITS | MOVED) == (bits as u64) << BITS_SHIFT
+    pub(crate) const fn is_of(self, shift: u32) -> bool {
+        self.0 & (BITS | MOVED) == ((u32::BITS - shift) as u64) << BITS_SHIFT
     }
 }
 

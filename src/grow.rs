@@ -67,9 +67,9 @@ impl Array {
         unsafe { self.lines.get_unchecked(index) }
     }
 
-    /// One less than the number of lines has so many bits.
-    pub(crate) fn bits(&self) -> u32 {
-        self.bits
+    /// How many of the last bits of a tag do not matter for which line it is in.
+    pub(crate) fn shift(&self) -> u32 {
+        u32::BITS - self.bits
     }
 
     /// The first line.

@@ -49,9 +49,14 @@ impl Hash {
 #[derive(Debug)]
 pub(crate) struct Table {
     shards: Box<[CachePadded<Shard>]>,
-    /// One less than their number, a power of two.
+    /// One less than their number, a power of two, times the size of one.
     mask: usize,
 }
+
+/// The size of a shard, as a power of two.
+const SHARD_BITS: u32 = size_of::<CachePadded<Shard>>().ilog2();
+
+const _: () = assert!(size_of::<CachePadded<Shard>>() == 1 << SHARD_BITS);
 
 /// The arrays of a shard. So that a lookup finds its line by one dependent load, the two last fields
 /// are a hint at what `current` leads to; its line says whether the hint was good ([`Control::is_of`]).
@@ -61,8 +66,8 @@ struct Shard {
     current: AtomicPtr<Array>,
     /// The first line of `current`, or of its successor if every line of `current` has moved.
     lines: AtomicPtr<Line>,
-    /// The `bits` of that array, or for a moment those of an older one, which are fewer.
-    bits: AtomicU32,
+    /// The `shift` of that array, or for a moment that of an older one, which is larger.
+    shift: AtomicU32,
 }
 
 /// Where an entry of a hash probably is.
@@ -71,8 +76,8 @@ pub(crate) struct Hint<'p> {
     table: &'p Table,
     hash: Hash,
     line: &'p Line,
-    /// Its line is this one if there are `1 << bits` lines in its array.
-    bits: u32,
+    /// The line is the right one if this is the `shift` of its array.
+    shift: u32,
 }
 
 /// Where a scan was, and the control word from before it.
@@ -97,16 +102,17 @@ impl Table {
         let bits = lines.ilog2().min(TAG_BITS);
         Self {
             shards: (0..shards).map(|_| CachePadded::new(Shard::new(bits))).collect(),
-            mask: shards - 1,
+            mask: (shards - 1) << SHARD_BITS,
         }
     }
 
     #[inline(always)]
     fn shard(&self, hash: Hash) -> &Shard {
-        let index = (hash.0 >> 32) as usize & self.mask;
-        debug_assert!(index < self.shards.len());
-        // SAFETY: the mask is one less than the number of shards, see `new`.
-        unsafe { self.shards.get_unchecked(index) }
+        // A whole shard's bytes times the upper half of the hash, cut to the number of shards.
+        let offset = (hash.0 >> (u32::BITS - SHARD_BITS)) as usize & self.mask;
+        debug_assert!(offset / size_of::<CachePadded<Shard>>() < self.shards.len());
+        // SAFETY: the mask leaves multiples of a shard's size that are below the size of all, see `new`.
+        unsafe { &*self.shards.as_ptr().byte_add(offset) }
     }
 
     /// Where the chain of `hash` is now.
@@ -125,8 +131,8 @@ impl Table {
 
     #[inline(always)]
     pub(crate) fn hint<'p>(&'p self, hash: Hash, pin: &'p Pin<'_>) -> Hint<'p> {
-        let (line, bits) = self.shard(hash).hint(hash.tag(), pin);
-        Hint { table: self, hash, line, bits }
+        let (line, shift) = self.shard(hash).hint(hash.tag(), pin);
+        Hint { table: self, hash, line, shift }
     }
 
     /// How many entries match, and the slot if it is one.
@@ -239,7 +245,7 @@ impl<'p> Hint<'p> {
     #[inline(always)]
     pub(crate) fn count(&self, pin: &'p Pin<'_>) -> (Stamp<'p>, Count) {
         let control = self.line.control();
-        let stamp = if control.is_of(self.bits) {
+        let stamp = if control.is_of(self.shift) {
             Stamp { line: self.line, control }
         } else {
             self.table.chain(self.hash, pin)
@@ -253,7 +259,7 @@ impl Shard {
         let array = Array::empty(bits);
         Self {
             lines: AtomicPtr::new(array.start()),
-            bits: AtomicU32::new(array.bits()),
+            shift: AtomicU32::new(array.shift()),
             current: AtomicPtr::new(Box::into_raw(array)),
         }
     }
@@ -262,12 +268,13 @@ impl Shard {
     fn hint<'p>(&'p self, tag: Tag, _pin: &'p Pin<'_>) -> (&'p Line, u32) {
         // Acquire: pairs with the Release in `advance`, so the lines below are of this array or a later
         // one, which has more.
-        let bits = self.bits.load(Ordering::Acquire);
+        let shift = self.shift.load(Ordering::Acquire);
         // Acquire: pairs with the Release in `advance`, for what the lines hold.
         let lines = self.lines.load(Ordering::Acquire);
-        // SAFETY: the index is `bits` bits, and there are that many lines or more, as said. They are
-        // those of an array that the pin keeps: it was retired after `lines` went past it (`advance`).
-        (unsafe { &*lines.add(tag.first(bits)) }, bits)
+        // SAFETY: the index is below the number of lines of the array with that shift, and there are that many
+        // or more, as said. They are those of an array that the pin keeps: it was retired after `lines`
+        // went past it (`advance`).
+        (unsafe { &*lines.add(tag.without_last(shift)) }, shift)
     }
 
     #[inline(always)]
@@ -293,8 +300,8 @@ impl Shard {
                 Ordering::Release,
                 Ordering::Relaxed,
             );
-            // Release: whoever sees these bits sees `lines` at `next` or past it (`hint`).
-            self.bits.fetch_max(next.bits(), Ordering::Release);
+            // Release: whoever sees this shift sees `lines` at `next` or past it (`hint`).
+            self.shift.fetch_min(next.shift(), Ordering::Release);
             let old = core::ptr::from_ref(array).cast_mut();
             let new = core::ptr::from_ref(next).cast_mut();
             // Release: hands on what made `next` visible here. Relaxed on failure: read again.
@@ -335,7 +342,7 @@ impl Shard {
         }
         // Relaxed, thrice: as above.
         self.lines.store(array.start(), Ordering::Relaxed);
-        self.bits.store(array.bits(), Ordering::Relaxed);
+        self.shift.store(array.shift(), Ordering::Relaxed);
         self.current.store(Box::into_raw(array), Ordering::Relaxed);
     }
 }
