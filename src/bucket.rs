@@ -14,8 +14,7 @@
 //!   before the scan began and not removed before it ended;
 //! - `control` holds the chain's version, which a takeover raises before it commits (D), and a mark
 //!   that the chain has moved to the next array. A scan that reads the same control before and after
-//!   missed no takeover. It also says how many lines there are in the array, for lookups that have
-//!   computed where the line is from a hint.
+//!   missed no takeover.
 //!
 //! Before a chain moves, its places and its block are frozen: nothing changes any more, and each helper
 //! computes the same two chains from it.
@@ -24,10 +23,11 @@ use core::ptr;
 
 use crate::blanks::Blank;
 use crate::block::Block;
-use crate::entry::{Entry, TAG_BITS, Tag};
+use crate::control::ControlWord;
+use crate::entry::{Entry, Tag};
 use crate::reclaim::Pin;
 use crate::scan;
-use crate::sync::{AtomicPtr, AtomicU64, Ordering, fence};
+use crate::sync::{AtomicPtr, AtomicU64, Ordering};
 
 /// Places in a line.
 #[cfg(not(loom))]
@@ -59,7 +59,7 @@ pub(crate) enum Outcome {
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Line {
-    control: AtomicU64,
+    control: ControlWord,
     overflow: AtomicPtr<Block>,
     places: [AtomicU64; PLACES],
 }
@@ -68,34 +68,10 @@ pub(crate) struct Line {
 unsafe impl Blank for Line {
     fn blank() -> Self {
         Self {
-            control: AtomicU64::new(0),
+            control: ControlWord::blank(),
             overflow: AtomicPtr::new(ptr::null_mut()),
             places: core::array::from_fn(|_| AtomicU64::new(0)),
         }
-    }
-}
-
-const MOVED: u64 = 1;
-/// Of an array of `1 << bits` lines, `bits` is here.
-const BITS_SHIFT: u32 = 1;
-const BITS: u64 = 0b11111 << BITS_SHIFT;
-const VERSION: u64 = 1 << 6;
-
-const _: () = assert!((TAG_BITS as u64) << BITS_SHIFT <= BITS);
-
-/// A control word as it was before a scan.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Control(u64);
-
-impl Control {
-    pub(crate) const fn is_moved(self) -> bool {
-        self.0 & MOVED != 0
-    }
-
-    /// Whether it is that of a line of an array with this `shift`, and has not moved.
-    #[inline(always)]
-    pub(crate) const fn is_of(self, shift: u32) -> bool {
-        self.0 & (BITS | MOVED) == ((u32::BITS - shift) as u64) << BITS_SHIFT
     }
 }
 
@@ -111,8 +87,8 @@ impl Line {
     /// Makes a line of a table's first array usable, which has `1 << bits` lines; the others are made
     /// by splitting.
     pub(crate) fn make_empty(&self, bits: u32) {
-        // Relaxed, thrice: nobody else has the array yet.
-        self.control.store(u64::from(bits) << BITS_SHIFT, Ordering::Relaxed);
+        self.control.make(bits);
+        // Relaxed, twice: nobody else has the array yet.
         self.overflow.store(Block::none(), Ordering::Relaxed);
         for place in &self.places {
             place.store(Entry::EMPTY.0, Ordering::Relaxed);
@@ -120,36 +96,8 @@ impl Line {
     }
 
     #[inline(always)]
-    pub(crate) fn control(&self) -> Control {
-        // Acquire: the scan that follows stays behind it, and one that sees `MOVED` sees the children
-        // made (Release in `set_moved`).
-        Control(self.control.load(Ordering::Acquire))
-    }
-
-    /// Whether no takeover and no split came since `before`: what a miss needs (D).
-    #[inline(always)]
-    pub(crate) fn is_unchanged(&self, before: Control) -> bool {
-        // Acquire fence: what the scan read, down to the state words, stays before the load. If a word
-        // that it read was written by or after a takeover's commit, the raise that came before that
-        // commit (`raise`, Release) is seen here.
-        fence(Ordering::Acquire);
-        self.control.load(Ordering::Relaxed) == before.0
-    }
-
-    /// Raises the version. `false`: the chain has moved.
-    pub(crate) fn raise(&self) -> bool {
-        let control = &self.control;
-        // Relaxed, here and on failure: the value is only compared and counted up.
-        let mut seen = control.load(Ordering::Relaxed);
-        while seen & MOVED == 0 {
-            let next = seen + VERSION;
-            // Release: pairs with the fence in `is_unchanged`, by way of the commit that follows.
-            match control.compare_exchange(seen, next, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return true,
-                Err(now) => seen = now,
-            }
-        }
-        false
+    pub(crate) fn control(&self) -> &ControlWord {
+        &self.control
     }
 
     /// The slot of the entry in the home of `tag`, if it matches; above all slots if it is frozen.
@@ -351,10 +299,7 @@ impl Line {
     /// passes the same entries; what another has made already stays. `true`: this call gave the chain
     /// a block.
     pub(crate) fn make(&self, bits: u32, entries: &[Entry]) -> bool {
-        // Relaxed, twice: whoever looks at the line comes by the mark of `set_moved` (Release).
-        if self.control.load(Ordering::Relaxed) == 0 {
-            self.control.fetch_or(u64::from(bits) << BITS_SHIFT, Ordering::Relaxed);
-        }
+        self.control.make(bits);
         let (places, rest) = Self::housed(entries);
         for (place, entry) in self.places.iter().zip(places) {
             // A place never goes back to `UNMADE`, so a late helper changes nothing. Release: as in
@@ -384,13 +329,6 @@ impl Line {
             unsafe { Block::free(block) };
         }
         made.is_ok() && spills
-    }
-
-    /// Sends every later scan to the children. `true`: this call did it.
-    pub(crate) fn set_moved(&self) -> bool {
-        // Release: the children are made before (Acquire in `control`). Acquire: for the caller, who
-        // may go on to retire the array.
-        self.control.fetch_or(MOVED, Ordering::AcqRel) & MOVED == 0
     }
 
     /// All entries, for a table that is the caller's alone.

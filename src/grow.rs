@@ -142,7 +142,7 @@ impl Array {
 
     fn split(&self, index: usize, next: &Self, pin: &Pin<'_>) {
         let line = &self.lines[index];
-        if line.control().is_moved() {
+        if line.control().read().is_moved() {
             return;
         }
         let is_odd = |entry: &Entry| entry.tag().first(next.bits) % 2 == 1;
@@ -153,7 +153,7 @@ impl Array {
                 next.overflowing.fetch_add(1, Ordering::Relaxed);
             }
         }
-        if line.set_moved() {
+        if line.control().set_moved() {
             // AcqRel: whoever counts the last line is ordered after all the splits.
             self.moved.fetch_add(1, Ordering::AcqRel);
         }

@@ -9,7 +9,8 @@ use core::ptr::NonNull;
 
 use crossbeam_utils::CachePadded;
 
-use crate::bucket::{Control, Count, Line, Outcome};
+use crate::bucket::{Count, Line, Outcome};
+use crate::control::Control;
 use crate::entry::{Entry, TAG_BITS, Tag};
 use crate::grow::Array;
 use crate::reclaim::Pin;
@@ -91,7 +92,7 @@ impl Stamp<'_> {
     /// Whether no takeover and no split of the chain came since the scan began.
     #[inline(always)]
     pub(crate) fn holds(&self) -> bool {
-        self.line.is_unchanged(self.control)
+        self.line.control().is_still(self.control)
     }
 }
 
@@ -121,7 +122,7 @@ impl Table {
         let mut array = self.shard(hash).current(pin);
         loop {
             let line = array.line(hash.tag());
-            let control = line.control();
+            let control = line.control().read();
             if !control.is_moved() {
                 return Stamp { line, control };
             }
@@ -200,7 +201,7 @@ impl Table {
 
     /// Raises the version of the chain of `hash`: every scan that began before fails its check.
     pub(crate) fn raise(&self, hash: Hash, pin: &Pin<'_>) {
-        while !self.chain(hash, pin).line.raise() {}
+        while !self.chain(hash, pin).line.control().raise() {}
     }
 
     pub(crate) fn shards(&self) -> usize {
@@ -244,7 +245,7 @@ impl<'p> Hint<'p> {
     /// How many entries match, and the slot if it is one.
     #[inline(always)]
     pub(crate) fn count(&self, pin: &'p Pin<'_>) -> (Stamp<'p>, Count) {
-        let control = self.line.control();
+        let control = self.line.control().read();
         let stamp = if control.is_of(self.shift) {
             Stamp { line: self.line, control }
         } else {
@@ -328,7 +329,7 @@ impl Shard {
             let mut array = unsafe { Box::from_raw(at) };
             at = array.next_pointer();
             for line in array.lines_mut() {
-                if !line.control().is_moved() {
+                if !line.control().read().is_moved() {
                     entries.extend(line.entries());
                 }
             }

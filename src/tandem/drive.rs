@@ -7,6 +7,9 @@
 //! their slot numbers, which never changes: the higher one gets its generation raised, so that its
 //! commit fails and it looks again; the lower one is driven to its end by whoever meets it.
 //!
+//! So when a newcomer commits, every live client of its names was seen by that very pass: it marks them as
+//! contested first, and a lookup that finds a live client without the mark has found the only one (D).
+//!
 //! Whether a live rival bears a newcomer's name is asked of users' `Eq`, and names of what may yet be
 //! refused go back to the caller, so nobody but the owner may be reading them. Under `Takeover` an armed
 //! client always goes live (a panic leaves its names to the reclaimer), so anyone can ask. An alias, and
