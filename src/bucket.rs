@@ -5,9 +5,10 @@
 //! entry: see `entry`
 //! ```
 //!
-//! All entries of a hash are in its own chain, in any empty place; removal empties the place, so
-//! nothing builds up (J). The block is immutable and replaced whole: a scan reads it at one moment, and
-//! it is gone with its last entry. What makes a scan trustworthy:
+//! All entries of a hash are in its own chain: each in its *home*, a place that the hash names, if that
+//! was empty, so that lookups can look there first; else in any empty place. Removal empties the place,
+//! so nothing builds up (J). The block is immutable and replaced whole: a scan reads it at one moment,
+//! and it is gone with its last entry. What makes a scan trustworthy:
 //!
 //! - an entry stays in its place from its put to its removal, so a scan finds every entry that was put
 //!   before the scan began and not removed before it ended;
@@ -22,16 +23,23 @@ use core::ptr;
 
 use crate::blanks::Blank;
 use crate::block::Block;
+use crate::control::ControlWord;
 use crate::entry::{Entry, Tag};
 use crate::reclaim::Pin;
 use crate::scan;
-use crate::sync::{AtomicPtr, AtomicU64, Ordering, fence};
+use crate::sync::{AtomicPtr, AtomicU64, Ordering};
 
 /// Places in a line.
 #[cfg(not(loom))]
 pub(crate) const PLACES: usize = 6;
 #[cfg(loom)]
 pub(crate) const PLACES: usize = 3;
+
+/// The places of a line that are homes, as a power of two.
+#[cfg(not(loom))]
+const HOME_BITS: u32 = 2;
+#[cfg(loom)]
+const HOME_BITS: u32 = 1;
 
 /// What a put or a removal met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +59,7 @@ pub(crate) enum Outcome {
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Line {
-    control: AtomicU64,
+    control: ControlWord,
     overflow: AtomicPtr<Block>,
     places: [AtomicU64; PLACES],
 }
@@ -60,23 +68,10 @@ pub(crate) struct Line {
 unsafe impl Blank for Line {
     fn blank() -> Self {
         Self {
-            control: AtomicU64::new(0),
+            control: ControlWord::blank(),
             overflow: AtomicPtr::new(ptr::null_mut()),
             places: core::array::from_fn(|_| AtomicU64::new(0)),
         }
-    }
-}
-
-const MOVED: u64 = 1;
-const VERSION: u64 = 2;
-
-/// A control word as it was before a scan.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Control(u64);
-
-impl Control {
-    pub(crate) const fn is_moved(self) -> bool {
-        self.0 & MOVED != 0
     }
 }
 
@@ -89,9 +84,11 @@ pub(crate) enum Count {
 }
 
 impl Line {
-    /// Makes a line of a table's first array usable; the others are made by splitting.
-    pub(crate) fn make_empty(&self) {
-        // Relaxed: nobody else has the array yet.
+    /// Makes a line of a table's first array usable, which has `1 << bits` lines; the others are made
+    /// by splitting.
+    pub(crate) fn make_empty(&self, bits: u32) {
+        self.control.make(bits);
+        // Relaxed, twice: nobody else has the array yet.
         self.overflow.store(Block::none(), Ordering::Relaxed);
         for place in &self.places {
             place.store(Entry::EMPTY.0, Ordering::Relaxed);
@@ -99,36 +96,16 @@ impl Line {
     }
 
     #[inline(always)]
-    pub(crate) fn control(&self) -> Control {
-        // Acquire: the scan that follows stays behind it, and one that sees `MOVED` sees the children
-        // made (Release in `set_moved`).
-        Control(self.control.load(Ordering::Acquire))
+    pub(crate) fn control(&self) -> &ControlWord {
+        &self.control
     }
 
-    /// Whether no takeover and no split came since `before`: what a miss needs (D).
+    /// The slot of the entry in the home of `tag`, if it matches; above all slots if it is frozen.
     #[inline(always)]
-    pub(crate) fn is_unchanged(&self, before: Control) -> bool {
-        // Acquire fence: what the scan read, down to the state words, stays before the load. If a word
-        // that it read was written by or after a takeover's commit, the raise that came before that
-        // commit (`raise`, Release) is seen here.
-        fence(Ordering::Acquire);
-        self.control.load(Ordering::Relaxed) == before.0
-    }
-
-    /// Raises the version. `false`: the chain has moved.
-    pub(crate) fn raise(&self) -> bool {
-        let control = &self.control;
-        // Relaxed, here and on failure: the value is only compared and counted up.
-        let mut seen = control.load(Ordering::Relaxed);
-        while seen & MOVED == 0 {
-            let next = seen + VERSION;
-            // Release: pairs with the fence in `is_unchanged`, by way of the commit that follows.
-            match control.compare_exchange(seen, next, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return true,
-                Err(now) => seen = now,
-            }
-        }
-        false
+    pub(crate) fn at_home(&self, tag: Tag) -> Option<u32> {
+        // Acquire: pairs with the Release in `put`; the record was filled before.
+        let entry = Entry(self.places[tag.home::<HOME_BITS>()].load(Ordering::Acquire));
+        entry.has(tag).then(|| entry.slot_if_thawed())
     }
 
     /// How many entries match.
@@ -187,9 +164,10 @@ impl Line {
         unsafe { block.as_ref() }.is_some_and(|block| block.frozen)
     }
 
-    /// Puts an entry in an empty place, or in the block.
+    /// Puts an entry in its home or another empty place, or in the block.
     pub(crate) fn put(&self, entry: Entry, pin: &Pin<'_>) -> Outcome {
-        for place in &self.places {
+        let (before, from_home) = self.places.split_at(entry.tag().home::<HOME_BITS>());
+        for place in from_home.iter().chain(before) {
             // Relaxed, here and on failure: only compared.
             let mut seen = Entry(place.load(Ordering::Relaxed));
             while seen == Entry::EMPTY {
@@ -301,11 +279,29 @@ impl Line {
         }
     }
 
-    /// Makes a child line out of its share of a frozen chain. Every helper passes the same entries;
-    /// what another has made already stays. `true`: this call gave the chain a block.
-    pub(crate) fn make(&self, entries: &[Entry]) -> bool {
-        for (at, place) in self.places.iter().enumerate() {
-            let entry = entries.get(at).copied().unwrap_or(Entry::EMPTY);
+    /// Entries in the places of a line, at home as far as they can be, and those that are too many.
+    fn housed(entries: &[Entry]) -> ([Entry; PLACES], Vec<Entry>) {
+        let mut places = [Entry::EMPTY; PLACES];
+        let mut house = |entry: Entry, at: usize| {
+            let is_empty = places[at] == Entry::EMPTY;
+            if is_empty {
+                places[at] = entry;
+            }
+            is_empty
+        };
+        let mut rest = entries.to_vec();
+        rest.retain(|&entry| !house(entry, entry.tag().home::<HOME_BITS>()));
+        rest.retain(|&entry| !(0..PLACES).any(|at| house(entry, at)));
+        (places, rest)
+    }
+
+    /// Makes a child line, of an array of `1 << bits`, out of its share of a frozen chain. Every helper
+    /// passes the same entries; what another has made already stays. `true`: this call gave the chain
+    /// a block.
+    pub(crate) fn make(&self, bits: u32, entries: &[Entry]) -> bool {
+        self.control.make(bits);
+        let (places, rest) = Self::housed(entries);
+        for (place, entry) in self.places.iter().zip(places) {
             // A place never goes back to `UNMADE`, so a late helper changes nothing. Release: as in
             // `put`. Acquire on failure: the line is complete for whoever returns from here.
             let _ = place.compare_exchange(
@@ -319,8 +315,8 @@ impl Line {
         if !self.overflow.load(Ordering::Relaxed).is_null() {
             return false;
         }
-        let rest = entries.get(PLACES..).unwrap_or(&[]);
-        let block = Block::boxed(false, rest.to_vec());
+        let spills = !rest.is_empty();
+        let block = Block::boxed(false, rest);
         // Release, Acquire on failure: the same. Never null again.
         let made = self.overflow.compare_exchange(
             ptr::null_mut(),
@@ -332,14 +328,7 @@ impl Line {
             // SAFETY: never installed.
             unsafe { Block::free(block) };
         }
-        made.is_ok() && !rest.is_empty()
-    }
-
-    /// Sends every later scan to the children. `true`: this call did it.
-    pub(crate) fn set_moved(&self) -> bool {
-        // Release: the children are made before (Acquire in `control`). Acquire: for the caller, who
-        // may go on to retire the array.
-        self.control.fetch_or(MOVED, Ordering::AcqRel) & MOVED == 0
+        made.is_ok() && spills
     }
 
     /// All entries, for a table that is the caller's alone.

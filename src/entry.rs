@@ -33,7 +33,20 @@ impl Tag {
     /// The first `bits` bits.
     #[inline(always)]
     pub(crate) const fn first(self, bits: u32) -> usize {
-        (self.0 as u64 >> (u32::BITS - bits)) as usize
+        self.without_last(u32::BITS - bits)
+    }
+
+    /// All but the last `shift` bits, which are at most all.
+    #[inline(always)]
+    pub(crate) const fn without_last(self, shift: u32) -> usize {
+        // The mask changes nothing, and is what a shift of the processor does.
+        (self.0 as u64 >> (shift & (u64::BITS - 1))) as usize
+    }
+
+    /// The last bits of the hash: which of 2^`BITS` places of a line is home to an entry with this tag.
+    #[inline(always)]
+    pub(crate) const fn home<const BITS: u32>(self) -> usize {
+        (self.0 >> Entry::MARKS.count_ones()) as usize & ((1 << BITS) - 1)
     }
 }
 
@@ -78,6 +91,12 @@ impl Entry {
         Tag(self.0 as u32)
     }
 
+    /// The slot; of a frozen entry, a number above all slots.
+    #[inline(always)]
+    pub(crate) const fn slot_if_thawed(self) -> u32 {
+        (self.0 >> u32::BITS) as u32
+    }
+
     #[inline(always)]
     pub(crate) const fn slot(self) -> u32 {
         (self.0 >> u32::BITS) as u32 & ((1 << SLOT_BITS) - 1)
@@ -100,6 +119,8 @@ mod tests {
                 assert!(!entry.has(Tag::of(0x4)));
             }
             assert_eq!(frozen.thawed(), entry);
+            assert_eq!(entry.slot_if_thawed(), slot);
+            assert!(frozen.slot_if_thawed() >= 1 << SLOT_BITS);
         }
         assert!(!Entry::EMPTY.is_occupied() && !Entry::UNMADE.is_occupied());
         assert!(!Entry::EMPTY.has(Tag::of(0)) && !Entry::UNMADE.has(Tag::of(0)));

@@ -42,7 +42,7 @@ impl Array {
     pub(crate) fn empty(bits: u32) -> Box<Self> {
         let array = Self::unmade(bits);
         for line in array.lines.iter() {
-            line.make_empty();
+            line.make_empty(bits);
         }
         array
     }
@@ -65,6 +65,16 @@ impl Array {
         debug_assert!(index < self.lines.len());
         // SAFETY: the index is `bits` bits, and there are `1 << bits` lines.
         unsafe { self.lines.get_unchecked(index) }
+    }
+
+    /// How many of the last bits of a tag do not matter for which line it is in.
+    pub(crate) fn shift(&self) -> u32 {
+        u32::BITS - self.bits
+    }
+
+    /// The first line.
+    pub(crate) fn start(&self) -> *mut Line {
+        self.lines.start()
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -133,18 +143,18 @@ impl Array {
 
     fn split(&self, index: usize, next: &Self, pin: &Pin<'_>) {
         let line = &self.lines[index];
-        if line.control().is_moved() {
+        if line.control().read().is_moved() {
             return;
         }
         let is_odd = |entry: &Entry| entry.tag().first(next.bits) % 2 == 1;
         let (odd, even): (Vec<Entry>, Vec<Entry>) = line.freeze(pin).into_iter().partition(is_odd);
         for (child, share) in [(2 * index, even), (2 * index + 1, odd)] {
-            if next.lines[child].make(&share) {
+            if next.lines[child].make(next.bits, &share) {
                 // No growth from here: the next spill on the way of a put sees the count. Relaxed: see there.
                 next.overflowing.fetch_add(1, Ordering::Relaxed);
             }
         }
-        if line.set_moved() {
+        if line.control().set_moved() {
             // AcqRel: whoever counts the last line is ordered after all the splits.
             self.moved.fetch_add(1, Ordering::AcqRel);
         }

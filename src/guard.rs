@@ -178,13 +178,11 @@ where
     where
         Q: ?Sized + Equivalent<Node>,
     {
-        match self.registry.tandem().glance_by_node(hash, &self.pin) {
+        let is_node = |other: &Node| node.equivalent(other);
+        match self.registry.tandem().glance_by_node(hash, is_node, &self.pin) {
             Glance::Plain(plain) => {
-                let (its, stream) = plain.routing();
-                if !node.equivalent(its) {
-                    return self.find_route(hash, node);
-                }
                 let client = self.registry.key_at(plain.address());
+                let (_, stream) = plain.routing();
                 Some(Route { stream, key: StreamKey { client, sequence: 0 } })
             }
             Glance::Absent => None,
@@ -254,12 +252,10 @@ where
         Q: ?Sized + Hash + Equivalent<Id>,
     {
         let hash = self.registry.hash_of(id);
-        match self.registry.tandem().glance_by_id(hash, &self.pin) {
-            Glance::Plain(plain) if id.equivalent(plain.profile().0) => {
-                Some(ClientRef::plain(plain, self.registry.tag()))
-            }
+        match self.registry.tandem().glance_by_id(hash, |other| id.equivalent(other), &self.pin) {
+            Glance::Plain(plain) => Some(ClientRef::plain(plain, self.registry.tag())),
             Glance::Absent => None,
-            _ => self.find_client(hash, id),
+            Glance::Unclear => self.find_client(hash, id),
         }
     }
 
@@ -298,12 +294,11 @@ where
         Q: ?Sized + Hash + Equivalent<Node>,
     {
         let hash = self.registry.hash_of(node);
-        match self.registry.tandem().glance_by_node(hash, &self.pin) {
-            Glance::Plain(plain) if node.equivalent(plain.routing().0) => {
-                Some(ClientRef::plain(plain, self.registry.tag()))
-            }
+        let is_node = |other: &Node| node.equivalent(other);
+        match self.registry.tandem().glance_by_node(hash, is_node, &self.pin) {
+            Glance::Plain(plain) => Some(ClientRef::plain(plain, self.registry.tag())),
             Glance::Absent => None,
-            _ => self.find_client_by_node(hash, node),
+            Glance::Unclear => self.find_client_by_node(hash, node),
         }
     }
 

@@ -109,6 +109,7 @@ mod block;
 mod bucket;
 mod builder;
 mod client;
+mod control;
 mod custody;
 mod entry;
 mod error;

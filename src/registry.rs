@@ -268,7 +268,7 @@ where
 {
     #[inline(always)]
     pub(crate) fn hash_of<Q: ?Sized + Hash>(&self, name: &Q) -> table::Hash {
-        table::Hash::mixed(self.hasher.hash_one(name))
+        table::Hash::by::<S>(self.hasher.hash_one(name))
     }
 }
 

@@ -68,6 +68,12 @@ impl FirstLen {
         (shifted.ilog2() - self.0.trailing_zeros()) as usize
     }
 
+    /// Whether an index is in the first segment.
+    #[inline(always)]
+    pub(crate) const fn has(self, index: u32) -> bool {
+        index < self.0
+    }
+
     const fn len_of(self, segment: usize) -> usize {
         (self.0 as usize) << segment
     }

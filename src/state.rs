@@ -92,7 +92,8 @@ impl Word {
     const NAMED: u64 = 1 << 6;
     const ALIAS: u64 = 1 << 7;
     const TOOK: u64 = 1 << 8;
-    const SHIFT: u32 = 9;
+    const CONTESTED: u64 = 1 << 9;
+    const SHIFT: u32 = 10;
 
     /// Generations count up from 1 and would take centuries to run out; a slot that got here would
     /// be set aside, never wrapped.
@@ -133,10 +134,11 @@ impl Word {
         self.0 & Self::LIVE_MASK == Self::LIVE
     }
 
-    /// A live client whose first stream and info are there and current: its record says it all.
+    /// A live client that no newcomer has displaced, and whose first stream and info are there and
+    /// current: its record says it all.
     #[inline(always)]
     pub(crate) const fn is_plain(self) -> bool {
-        self.0 & (Self::LIVE_MASK | Self::SWUNG | Self::ALIAS) == Self::LIVE
+        self.0 & (Self::LIVE_MASK | Self::SWUNG | Self::ALIAS | Self::CONTESTED) == Self::LIVE
     }
 
     /// Ended before it ever lived.
@@ -161,6 +163,12 @@ impl Word {
     #[inline(always)]
     pub(crate) const fn is_swung(self) -> bool {
         self.0 & Self::SWUNG != 0
+    }
+
+    /// A newcomer of one of its names may have committed: who looks for that name has to look for the
+    /// newcomer as well. A client without the mark is the only one of its names (D).
+    pub(crate) const fn is_contested(self) -> bool {
+        self.0 & Self::CONTESTED != 0
     }
 
     /// It may own aliases: it ends by way of `Retiring` or `Evicting`.
@@ -234,6 +242,10 @@ impl Word {
         Self(self.0 | Self::SWUNG)
     }
 
+    pub(crate) const fn contested(self) -> Self {
+        Self(self.0 | Self::CONTESTED)
+    }
+
     pub(crate) const fn named(self) -> Self {
         Self(self.0 | Self::NAMED)
     }
@@ -265,6 +277,7 @@ impl fmt::Debug for Word {
         for (set, mark) in [
             (self.is_claimed(), " claimed"),
             (self.is_swung(), " swung"),
+            (self.is_contested(), " contested"),
             (self.is_named(), " named"),
             (self.is_alias(), " alias"),
             (self.took(), " took"),
@@ -332,7 +345,7 @@ mod tests {
                 matches!(phase, Phase::Taking | Phase::Live | Phase::Retiring | Phase::Evicting);
             assert_eq!(word.is_live(), live, "{phase:?}");
             assert_eq!(word.is_plain(), live, "{phase:?}");
-            assert!(!word.swung().is_plain());
+            assert!(!word.swung().is_plain() && !word.contested().is_plain());
             assert!(!Word::entering(7, Kind::Alias, false).at(phase).is_plain());
         }
     }
@@ -340,10 +353,10 @@ mod tests {
     #[test]
     fn marks_are_kept_by_every_transition() {
         let word = Word::entering(3, Kind::Alias, true).armed().taking();
-        let word = word.claimed().named();
+        let word = word.claimed().named().contested();
         for next in [word.live(), word.ending(End::Retire), word.ended(), word.raised(9)] {
             assert!(next.is_alias() && next.is_swung() && next.is_claimed());
-            assert!(next.is_named() && next.took());
+            assert!(next.is_named() && next.is_contested() && next.took());
         }
         assert_eq!(word.raised(9).generation(), 9);
         assert_eq!(word.raised(2).generation(), 4);

@@ -92,9 +92,9 @@ macro_rules! stepped {
 }
 
 stepped! {
-    AtomicU32(plain::AtomicU32, u32) { fetch_add, fetch_sub, fetch_or, fetch_and, fetch_max }
-    AtomicU64(plain::AtomicU64, u64) { fetch_add, fetch_sub, fetch_or, fetch_and, fetch_max }
-    AtomicUsize(plain::AtomicUsize, usize) { fetch_add, fetch_sub, fetch_or, fetch_and, fetch_max }
+    AtomicU32(plain::AtomicU32, u32) { fetch_add, fetch_sub, fetch_or, fetch_and, fetch_max, fetch_min }
+    AtomicU64(plain::AtomicU64, u64) { fetch_add, fetch_sub, fetch_or, fetch_and, fetch_max, fetch_min }
+    AtomicUsize(plain::AtomicUsize, usize) { fetch_add, fetch_sub, fetch_or, fetch_and, fetch_max, fetch_min }
 }
 
 #[derive(Debug)]

@@ -4,25 +4,38 @@
 //! whether a slot that it finds is a live client of that name is for its user to say. What it promises
 //! is in `bucket`; what growth keeps of it, in `grow`.
 
+use core::any::type_name;
 use core::ptr::NonNull;
 
 use crossbeam_utils::CachePadded;
 
-use crate::bucket::{Control, Count, Line, Outcome};
+use crate::bucket::{Count, Line, Outcome};
+use crate::control::Control;
 use crate::entry::{Entry, TAG_BITS, Tag};
 use crate::grow::Array;
 use crate::reclaim::Pin;
-use crate::sync::{AtomicPtr, Ordering};
+use crate::sync::{AtomicPtr, AtomicU32, Ordering};
 
-/// A hash, mixed so that shard and tag are good bits of it whatever the hasher.
+/// A hash of which all bits are good, whatever the hasher: shard, line, home and tag are parts of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Hash(u64);
 
 impl Hash {
+    /// What a hasher made by `S` returned. Those of this crate's default need no mixing. Of another type of
+    /// the same name, this one's hashes may be worse, and chains longer.
+    #[inline(always)]
+    pub(crate) fn by<S>(hash: u64) -> Self {
+        if type_name::<S>() == type_name::<ahash::RandomState>() {
+            Self(hash)
+        } else {
+            Self::mixed(hash)
+        }
+    }
+
     /// Fibonacci hashing, folded: a hasher that passes integers through has its entropy in the low
     /// bits, one that multiplies in the high ones.
     #[inline(always)]
-    pub(crate) const fn mixed(hash: u64) -> Self {
+    const fn mixed(hash: u64) -> Self {
         let product = hash as u128 * 0x9e37_79b9_7f4a_7c15;
         Self(product as u64 ^ (product >> 64) as u64)
     }
@@ -37,14 +50,35 @@ impl Hash {
 #[derive(Debug)]
 pub(crate) struct Table {
     shards: Box<[CachePadded<Shard>]>,
-    /// One less than their number, a power of two.
+    /// One less than their number, a power of two, times the size of one.
     mask: usize,
 }
 
+/// The size of a shard, as a power of two.
+const SHARD_BITS: u32 = size_of::<CachePadded<Shard>>().ilog2();
+
+const _: () = assert!(size_of::<CachePadded<Shard>>() == 1 << SHARD_BITS);
+
+/// The arrays of a shard. So that a lookup finds its line by one dependent load, the two last fields
+/// are a hint at what `current` leads to; its line says whether the hint was good ([`Control::is_of`]).
 #[derive(Debug)]
 struct Shard {
     /// The oldest array that has a line not yet moved.
     current: AtomicPtr<Array>,
+    /// The first line of `current`, or of its successor if every line of `current` has moved.
+    lines: AtomicPtr<Line>,
+    /// The `shift` of that array, or for a moment that of an older one, which is larger.
+    shift: AtomicU32,
+}
+
+/// Where an entry of a hash probably is.
+#[derive(Clone, Copy)]
+pub(crate) struct Hint<'p> {
+    table: &'p Table,
+    hash: Hash,
+    line: &'p Line,
+    /// The line is the right one if this is the `shift` of its array.
+    shift: u32,
 }
 
 /// Where a scan was, and the control word from before it.
@@ -58,7 +92,7 @@ impl Stamp<'_> {
     /// Whether no takeover and no split of the chain came since the scan began.
     #[inline(always)]
     pub(crate) fn holds(&self) -> bool {
-        self.line.is_unchanged(self.control)
+        self.line.control().is_still(self.control)
     }
 }
 
@@ -69,16 +103,17 @@ impl Table {
         let bits = lines.ilog2().min(TAG_BITS);
         Self {
             shards: (0..shards).map(|_| CachePadded::new(Shard::new(bits))).collect(),
-            mask: shards - 1,
+            mask: (shards - 1) << SHARD_BITS,
         }
     }
 
     #[inline(always)]
     fn shard(&self, hash: Hash) -> &Shard {
-        let index = (hash.0 >> 32) as usize & self.mask;
-        debug_assert!(index < self.shards.len());
-        // SAFETY: the mask is one less than the number of shards, see `new`.
-        unsafe { self.shards.get_unchecked(index) }
+        // A whole shard's bytes times the upper half of the hash, cut to the number of shards.
+        let offset = (hash.0 >> (u32::BITS - SHARD_BITS)) as usize & self.mask;
+        debug_assert!(offset / size_of::<CachePadded<Shard>>() < self.shards.len());
+        // SAFETY: the mask leaves multiples of a shard's size that are below the size of all, see `new`.
+        unsafe { &*self.shards.as_ptr().byte_add(offset) }
     }
 
     /// Where the chain of `hash` is now.
@@ -87,7 +122,7 @@ impl Table {
         let mut array = self.shard(hash).current(pin);
         loop {
             let line = array.line(hash.tag());
-            let control = line.control();
+            let control = line.control().read();
             if !control.is_moved() {
                 return Stamp { line, control };
             }
@@ -95,11 +130,16 @@ impl Table {
         }
     }
 
+    #[inline(always)]
+    pub(crate) fn hint<'p>(&'p self, hash: Hash, pin: &'p Pin<'_>) -> Hint<'p> {
+        let (line, shift) = self.shard(hash).hint(hash.tag(), pin);
+        Hint { table: self, hash, line, shift }
+    }
+
     /// How many entries match, and the slot if it is one.
     #[inline(always)]
     pub(crate) fn count<'p>(&'p self, hash: Hash, pin: &'p Pin<'_>) -> (Stamp<'p>, Count) {
-        let stamp = self.chain(hash, pin);
-        (stamp, stamp.line.count(hash.tag(), pin))
+        self.hint(hash, pin).count(pin)
     }
 
     /// The slots of all entries that match, read by the time this returns.
@@ -115,8 +155,7 @@ impl Table {
     /// Touches the line of `hash` ahead of its use.
     #[inline(always)]
     pub(crate) fn prefetch(&self, hash: Hash, pin: &Pin<'_>) {
-        let array = self.shard(hash).current(pin);
-        crate::prefetch::read(array.line(hash.tag()));
+        crate::prefetch::read(self.hint(hash, pin).line);
     }
 
     /// The line that a writer works on, split off from older arrays first.
@@ -162,7 +201,7 @@ impl Table {
 
     /// Raises the version of the chain of `hash`: every scan that began before fails its check.
     pub(crate) fn raise(&self, hash: Hash, pin: &Pin<'_>) {
-        while !self.chain(hash, pin).line.raise() {}
+        while !self.chain(hash, pin).line.control().raise() {}
     }
 
     pub(crate) fn shards(&self) -> usize {
@@ -195,9 +234,48 @@ impl Table {
     }
 }
 
+impl<'p> Hint<'p> {
+    /// The slot of the entry in its home, if it matches: it is in use while the pin is held. Above all slots if
+    /// the chain moves.
+    #[inline(always)]
+    pub(crate) fn at_home(&self) -> Option<u32> {
+        self.line.at_home(self.hash.tag())
+    }
+
+    /// How many entries match, and the slot if it is one.
+    #[inline(always)]
+    pub(crate) fn count(&self, pin: &'p Pin<'_>) -> (Stamp<'p>, Count) {
+        let control = self.line.control().read();
+        let stamp = if control.is_of(self.shift) {
+            Stamp { line: self.line, control }
+        } else {
+            self.table.chain(self.hash, pin)
+        };
+        (stamp, stamp.line.count(self.hash.tag(), pin))
+    }
+}
+
 impl Shard {
     fn new(bits: u32) -> Self {
-        Self { current: AtomicPtr::new(Box::into_raw(Array::empty(bits))) }
+        let array = Array::empty(bits);
+        Self {
+            lines: AtomicPtr::new(array.start()),
+            shift: AtomicU32::new(array.shift()),
+            current: AtomicPtr::new(Box::into_raw(array)),
+        }
+    }
+
+    #[inline(always)]
+    fn hint<'p>(&'p self, tag: Tag, _pin: &'p Pin<'_>) -> (&'p Line, u32) {
+        // Acquire: pairs with the Release in `advance`, so the lines below are of this array or a later
+        // one, which has more.
+        let shift = self.shift.load(Ordering::Acquire);
+        // Acquire: pairs with the Release in `advance`, for what the lines hold.
+        let lines = self.lines.load(Ordering::Acquire);
+        // SAFETY: the index is below the number of lines of the array with that shift, and there are that many
+        // or more, as said. They are those of an array that the pin keeps: it was retired after `lines`
+        // went past it (`advance`).
+        (unsafe { &*lines.add(tag.without_last(shift)) }, shift)
     }
 
     #[inline(always)]
@@ -215,14 +293,24 @@ impl Shard {
             if !array.is_moved() {
                 return;
             }
+            // Release: hands on what made the lines visible here. Relaxed on failure: it is past `array`,
+            // as nothing else takes it from there, and it never returns.
+            let _ = self.lines.compare_exchange(
+                array.start(),
+                next.start(),
+                Ordering::Release,
+                Ordering::Relaxed,
+            );
+            // Release: whoever sees this shift sees `lines` at `next` or past it (`hint`).
+            self.shift.fetch_min(next.shift(), Ordering::Release);
             let old = core::ptr::from_ref(array).cast_mut();
             let new = core::ptr::from_ref(next).cast_mut();
             // Release: hands on what made `next` visible here. Relaxed on failure: read again.
             let advanced =
                 self.current.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed);
             if advanced.is_ok() {
-                // SAFETY: `current` never returns to it, every line says that it has moved, and only
-                // one exchange can win.
+                // SAFETY: `current` and `lines` never return to it, every line says that it has moved,
+                // and only one exchange can win.
                 unsafe { pin.retire(Array::header(NonNull::new_unchecked(old))) };
             }
         }
@@ -241,7 +329,7 @@ impl Shard {
             let mut array = unsafe { Box::from_raw(at) };
             at = array.next_pointer();
             for line in array.lines_mut() {
-                if !line.control().is_moved() {
+                if !line.control().read().is_moved() {
                     entries.extend(line.entries());
                 }
             }
@@ -253,7 +341,9 @@ impl Shard {
                 array.count_spilled();
             }
         }
-        // Relaxed: as above.
+        // Relaxed, thrice: as above.
+        self.lines.store(array.start(), Ordering::Relaxed);
+        self.shift.store(array.shift(), Ordering::Relaxed);
         self.current.store(Box::into_raw(array), Ordering::Relaxed);
     }
 }

@@ -29,6 +29,29 @@ fn no_gap_and_no_way_back() {
     });
 }
 
+/// One kind of lookup looks at every entry, the other at the likely one first, which may be the older client's:
+/// it is marked before the newcomer commits.
+#[test]
+fn no_way_back_from_one_kind_of_lookup_to_another() {
+    model("takeover_lookup: one kind after another", 3, 1).check(|| {
+        let ledger = Ledger::default();
+        let registry = Arc::new(small().build().unwrap());
+        let old = ledger.connect(&registry, 1, 7, 0);
+        let reader = {
+            let registry = Arc::clone(&registry);
+            thread::spawn(move || {
+                let first = registry.key_by_node(&7).expect("no gap");
+                let second = registry.pin().route(&7).expect("no gap").key();
+                assert!(first == old || second != old, "from {first:?} back to {second:?}");
+            })
+        };
+        drop(registry.connect(ledger.client(2, 7, 1)).unwrap());
+        reader.join().unwrap();
+        drop(registry);
+        ledger.settle();
+    });
+}
+
 /// Another client's node id has the same hash, so that no lookup is answered at first sight: a scan that
 /// came before the newcomer's entry and read the older word after its end is told by the raised version.
 #[test]

@@ -46,6 +46,14 @@ impl<Id, Node, Info, Stream> Clone for Live<'_, Id, Node, Info, Stream> {
 
 impl<Id, Node, Info, Stream> Copy for Live<'_, Id, Node, Info, Stream> {}
 
+impl<Id, Node, Info, Stream> Clone for Plain<'_, Id, Node, Info, Stream> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Id, Node, Info, Stream> Copy for Plain<'_, Id, Node, Info, Stream> {}
+
 impl<'p, Id, Node, Info, Stream> Seen<'p, Id, Node, Info, Stream> {
     /// `word` was read from the slot under the pin that is held for `'p`.
     #[inline(always)]

@@ -42,7 +42,7 @@ use crate::swing::Swing;
 use crate::sync::{AtomicU32, AtomicU64, Ordering, UnsafeCell};
 use crate::table::Hash;
 
-/// Slots that there can be at most. Each is 2^55 incarnations.
+/// Slots that there can be at most. Each is 2^54 incarnations.
 pub(crate) const MAX_SLOTS: u32 = MAX_ITEMS;
 
 /// What is known of an incarnation without its names: plain data that stays until it is reclaimed.
@@ -308,11 +308,12 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         Seen::new(self, slot, word)
     }
 
-    /// The client of a slot, if its word says that its record is all there is to know of it.
+    /// The client of a slot, if its word says that its record is all there is to know of it. Of a number
+    /// above all slots, `None`.
     ///
     /// # Safety
     ///
-    /// The slot was handed out, in what happened before, and not vacated since: it is in an entry of a
+    /// Another slot was handed out, in what happened before, and not vacated since: it is in an entry of a
     /// table, or `are_there` says so under the pin.
     #[inline(always)]
     pub(crate) unsafe fn plain<'p>(
@@ -320,7 +321,13 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         slot: u32,
         _pin: &'p Pin<'_>,
     ) -> Option<Plain<'p, Id, Node, Info, Stream>> {
-        let segment = self.first.segment_of(slot);
+        let segment = if self.first.has(slot) {
+            0
+        } else if slot < MAX_SLOTS {
+            self.first.segment_of(slot)
+        } else {
+            return None;
+        };
         // SAFETY: `make` made its word and its records before the slot was handed out.
         let word = unsafe { self.words.get_in(segment, slot) };
         // Acquire: as in `see`.

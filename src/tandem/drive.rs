@@ -7,6 +7,9 @@
 //! their slot numbers, which never changes: the higher one gets its generation raised, so that its
 //! commit fails and it looks again; the lower one is driven to its end by whoever meets it.
 //!
+//! So when a newcomer commits, every live client of its names was seen by that very pass: it marks them as
+//! contested first, and a lookup that finds a live client without the mark has found the only one (D).
+//!
 //! Whether a live rival bears a newcomer's name is asked of users' `Eq`, and names of what may yet be
 //! refused go back to the caller, so nobody but the owner may be reading them. Under `Takeover` an armed
 //! client always goes live (a panic leaves its names to the reclaimer), so anyone can ask. An alias, and
@@ -56,8 +59,10 @@ pub(super) enum Pass {
 }
 
 /// The live rivals that bear a newcomer's names.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Conflicts {
+    /// The clients among them.
+    clients: Vec<Rival>,
     id: bool,
     node: bool,
     /// `node` is a client's node id, not an alias.
@@ -144,7 +149,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
                 return Pass::Again;
             }
         }
-        self.decide(me, word, facts, conflicts, call);
+        self.decide(me, word, facts, &conflicts, call);
         Pass::Again
     }
 
@@ -201,6 +206,9 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
                 conflicts.node |= verdict.same_node;
                 conflicts.node_id |= verdict.same_node && !is_alias;
                 conflicts.newest = conflicts.newest.max(rival.word.generation());
+                if !is_alias {
+                    conflicts.clients.push(*rival);
+                }
             }
         }
         if verdicts.len() > known {
@@ -234,7 +242,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
     }
 
     /// The last step of a pass: refused, or committed. Whatever was decided on an older word fails.
-    fn decide(&self, me: u32, word: Word, facts: Facts, conflicts: Conflicts, call: &Call<'_>) {
+    fn decide(&self, me: u32, word: Word, facts: Facts, conflicts: &Conflicts, call: &Call<'_>) {
         let any = conflicts.id || conflicts.node;
         let refusal = match word.kind() {
             // An alias never takes a node id (C).
@@ -254,6 +262,13 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
             // Linearization point of a connect without a conflict: this step (C).
             self.slots.step(me, word, word.live());
             return;
+        }
+        // Before the commit: a lookup that finds an older client without the mark need not look for us.
+        for older in &conflicts.clients {
+            let word = older.word;
+            if !word.is_contested() && !self.slots.step(older.slot, word, word.contested()) {
+                return;
+            }
         }
         // Before the commit: a miss that saw the older client dead, and us not yet, looks again (D).
         if let Some(id) = facts.id().filter(|_| conflicts.id) {

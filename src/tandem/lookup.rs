@@ -8,8 +8,12 @@
 //! meanwhile; else the scan is repeated, which means that a takeover or a split got on (F).
 //!
 //! Nearly every lookup meets no entry, or one that leads to a client that is live with its first stream
-//! and info: [`Tandem::glance_by_id`] and [`Tandem::glance_by_node`] answer those with few instructions, so
-//! that the processor can have several lookups under way at once. `find` is for all others.
+//! and info, and that no newcomer contests: [`Tandem::glance_by_id`] and [`Tandem::glance_by_node`] answer
+//! those with few instructions, so that the processor can have several lookups under way at once. A
+//! newcomer marks every client that it displaces before it commits (`drive`), so a word that is live
+//! without the mark was, when it was read, that of the only live client of its names: whoever finds it
+//! need not look for another, nor care whether the entry is still there or the line is the right one (D).
+//! `find` is for all others.
 
 use super::Tandem;
 use crate::bucket::Count;
@@ -20,7 +24,7 @@ use crate::table::{Hash, Table};
 
 /// What shows at first sight.
 pub(crate) enum Glance<'p, Id, Node, Info, Stream> {
-    /// The one match, which bears the name unless hashes collide: its caller's to compare.
+    /// The client of that name.
     Plain(Plain<'p, Id, Node, Info, Stream>),
     /// A miss.
     Absent,
@@ -33,18 +37,20 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
     pub(crate) fn glance_by_id<'p>(
         &'p self,
         hash: Hash,
+        is_id: impl Fn(&Id) -> bool,
         pin: &'p Pin<'_>,
     ) -> Glance<'p, Id, Node, Info, Stream> {
-        self.glance(&self.ids, hash, pin)
+        self.glance(&self.ids, hash, |plain| is_id(plain.profile().0), pin)
     }
 
     #[inline(always)]
     pub(crate) fn glance_by_node<'p>(
         &'p self,
         hash: Hash,
+        is_node: impl Fn(&Node) -> bool,
         pin: &'p Pin<'_>,
     ) -> Glance<'p, Id, Node, Info, Stream> {
-        self.glance(&self.nodes, hash, pin)
+        self.glance(&self.nodes, hash, |plain| is_node(plain.routing().0), pin)
     }
 
     #[inline(always)]
@@ -52,16 +58,19 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         &'p self,
         table: &'p Table,
         hash: Hash,
+        bears_name: impl Fn(&Plain<'p, Id, Node, Info, Stream>) -> bool,
         pin: &'p Pin<'_>,
     ) -> Glance<'p, Id, Node, Info, Stream> {
-        let (stamp, count) = table.count(hash, pin);
+        // SAFETY: the slot of an entry was handed out before the entry was put (`connect`, `alias`), and
+        // the entry was read with Acquire.
+        let plain = |slot| unsafe { self.slots.plain(slot, pin) }.filter(&bears_name);
+        let hint = table.hint(hash, pin);
+        if let Some(plain) = hint.at_home().and_then(plain) {
+            return Glance::Plain(plain);
+        }
+        let (stamp, count) = hint.count(pin);
         match count {
-            Count::One(slot) => {
-                // SAFETY: the slot of an entry was handed out before the entry was put (`connect`,
-                // `alias`), and the entry was read with Acquire.
-                let plain = unsafe { self.slots.plain(slot, pin) };
-                plain.map_or(Glance::Unclear, Glance::Plain)
-            }
+            Count::One(slot) => plain(slot).map_or(Glance::Unclear, Glance::Plain),
             Count::None if stamp.holds() => Glance::Absent,
             _ => Glance::Unclear,
         }
