@@ -42,6 +42,7 @@ fn main() -> ExitCode {
     let passed = match Options::parse().check {
         Check::Mutants(options) => mutants::run(root, &options),
         Check::Coverage(options) => coverage::run(root, &options),
+        Check::Fuzz(options) => fuzz::run(root, &options),
         Check::Orderings(options) => orderings::run(root, &options),
         Check::Verify(options) => verify::run(root, &options),
     };
