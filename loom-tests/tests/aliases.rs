@@ -32,7 +32,7 @@ fn two_owners_of_one_name() {
 /// An alias must not take the name from its bearer for an owner that is gone.
 #[test]
 fn a_taker_that_is_disconnected() {
-    model("aliases: the taker is disconnected", 3, 28_412).check(|| {
+    model("aliases: the taker is disconnected", 3, 30_794).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let bearer = registry.connect(ledger.client(1, 1, 0).alias(9)).unwrap().key;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 #[test]
 fn the_pair_of_lookups() {
-    model("disconnect_lookup: the pair", 3, 6_606).check(|| {
+    model("disconnect_lookup: the pair", 3, 9_055).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let key = ledger.connect(&registry, 1, 7, 0);
@@ -35,7 +35,7 @@ fn the_pair_of_lookups() {
 
 #[test]
 fn by_an_alias() {
-    model("disconnect_lookup: an alias", 3, 125_308).check(|| {
+    model("disconnect_lookup: an alias", 3, 226_797).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let key = registry.connect(ledger.client(1, 7, 0).alias(8)).unwrap().key;

@@ -24,7 +24,7 @@ fn about_to_split(ledger: &Ledger) -> Arc<Small> {
 /// A split, from its first step to its last, under the eyes of one lookup.
 #[test]
 fn a_split_against_lookup() {
-    model("growth: a split against a lookup", 3, 11_494).check(|| {
+    model("growth: a split against a lookup", 3, 28_503).check(|| {
         let ledger = Ledger::default();
         let registry = about_to_split(&ledger);
         let reader = {
@@ -106,7 +106,7 @@ fn against_connect() {
 
 #[test]
 fn against_disconnect() {
-    model("growth: disconnect", 3, 18_224).check(|| {
+    model("growth: disconnect", 3, 18_385).check(|| {
         let ledger = Ledger::default();
         let registry = about_to_grow(&ledger);
         let grow = {
