@@ -35,12 +35,20 @@ impl Drop for Episode {
     }
 }
 
+/// Small, so that most operations meet something.
+const IDS: u64 = 24;
+const NAMES: u64 = 32;
+
 fn setup(rng: &mut Rng, policy: Policy, limited: bool) -> Setup {
     Setup {
         policy,
         max_clients: limited.then(|| 1 + rng.below(20) as usize),
         shards: 1 << rng.below(4),
         capacity: [0, 0, 5, 100][rng.below(4) as usize],
+        ids: IDS,
+        names: NAMES,
+        // The operations ask often enough.
+        audit_every: usize::MAX,
     }
 }
 

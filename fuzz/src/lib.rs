@@ -1,29 +1,18 @@
-//! Drives a registry and a sequential model through the same operations, whatever they are, and compares
-//! all that the two say. Every value in the registry counts its drop: in the end as many have been
-//! dropped as were made, so that a leak is found without the help of a sanitizer.
+//! Arbitrary operations of one thread on a registry and on the sequential model of the tests, side by side:
+//! what [`input`] makes of the bytes is run by the tests' own `lockstep`.
 //!
-//! - [`input`]: what any bytes mean;
-//! - `drive`: the two side by side, and what each operation means for them;
-//! - `change`: the operations that change something;
-//! - `handed_out`: keys and values that the registry gave away;
-//! - `hold`: guards, and what they reached, kept over the operations that follow;
-//! - `check`: lookups and iterations, compared with the model.
-//!
-//! The fuzz targets only call into here, so that `tests/corpus.rs` can replay their inputs without
-//! libFuzzer.
+//! The fuzz targets only call into here, and into `tandem_registry_schedule` for several threads, so that
+//! `tests/corpus.rs` can replay their inputs without libFuzzer.
 
-mod change;
-mod check;
-mod drive;
-mod handed_out;
-mod hold;
 pub mod input;
 
 #[allow(dead_code, reason = "shared with the tests, which use more of it")]
 #[path = "../../tests/fixtures"]
 mod fixtures {
     pub mod hashers;
+    pub mod lockstep;
     pub mod model;
+    pub mod ops;
     pub mod rng;
     pub mod tracked;
 }
@@ -32,10 +21,12 @@ use std::hash::BuildHasher;
 
 use fixtures::{
     hashers::{FewBits, Identity},
+    lockstep::{Lockstep, Setup},
+    ops::Op,
     tracked::Ledger,
 };
+use input::Hashing;
 pub use input::Ops;
-use input::{Hashing, Op, Setup};
 
 thread_local! {
     // One for each thread, so that tests which run side by side don't count each other's values. It is
@@ -45,8 +36,8 @@ thread_local! {
 
 /// Runs the operations. Panics as soon as the registry and the model disagree.
 pub fn ops(input: Ops) {
-    let Ops { setup, ops } = input;
-    match setup.hashing {
+    let Ops { setup, hashing, ops } = input;
+    match hashing {
         Hashing::Seeded => run(setup, ahash::RandomState::with_seeds(1, 2, 3, 4), ops),
         Hashing::FewBits(bits) => run(setup, FewBits(u32::from(bits)), ops),
         Hashing::Identity => run(setup, Identity, ops),
@@ -55,7 +46,7 @@ pub fn ops(input: Ops) {
 
 fn run(setup: Setup, hasher: impl BuildHasher, ops: Vec<Op>) {
     let ledger = LEDGER.with(|ledger| *ledger);
-    let mut drive = drive::Drive::new(setup, hasher, ledger);
-    drive.run(&mut ops.into_iter(), usize::MAX);
-    drive.finish();
+    let mut lockstep = Lockstep::new(setup, hasher, ledger);
+    lockstep.run(&mut ops.into_iter());
+    lockstep.finish();
 }
