@@ -1,7 +1,7 @@
 //! What is run on a weakened ordering: the loom models one by one, likely killers first, then the thread
 //! sanitizer.
 
-use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +13,7 @@ use super::sites::Site;
 use crate::Result;
 use crate::scratch::{self, End};
 
-/// Which models see most of a file: their test targets. All others follow.
+/// Which models see most of a file: the races they are of. All others follow.
 const NEAR: [(&str, &[&str]); 18] = [
     ("src/places", &["capacity", "close"]),
     ("src/custody", &["disconnect_lookup", "close"]),
@@ -38,9 +38,16 @@ const NEAR: [(&str, &[&str]); 18] = [
 /// A loom model and how long it takes on the code as it is.
 #[derive(Clone, Serialize, Deserialize)]
 struct Model {
-    target: String,
+    /// The file that it is in.
+    race: String,
     name: String,
     seconds: f64,
+}
+
+impl Model {
+    fn path(&self) -> String {
+        format!("{}::{}", self.race, self.name)
+    }
 }
 
 /// The scratch copy and what is known of the layers there.
@@ -62,6 +69,28 @@ pub enum Verdict {
     DoesNotCompile,
 }
 
+/// A test target with the models of all files in it.
+const ALL: &str = "all_races";
+
+fn all(tree: &Path) -> Result<String> {
+    let mut races = Vec::new();
+    for file in fs::read_dir(tree.join("loom-tests/tests"))? {
+        let path = file?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        // The pairs are a campaign of their own.
+        let is_one = path.extension().is_some_and(|extension| extension == "rs");
+        if is_one && ![ALL, "pairs"].contains(&name.as_str()) {
+            races.push(name);
+        }
+    }
+    races.sort();
+    let mut text = "//! All models.\n#![cfg(loom)]\n#![allow(missing_docs)]\n".to_owned();
+    for race in races {
+        writeln!(text, "#[path = \"{race}.rs\"]\nmod {race};")?;
+    }
+    Ok(text)
+}
+
 /// Models too large to be completed are cut after this, whatever their own limit.
 const CUT: &str = "10";
 
@@ -74,6 +103,7 @@ impl Layers {
         let scratch = root.join("target/orderings");
         let tree = scratch.join("tree");
         scratch::copy_tracked(root, &tree)?;
+        fs::write(tree.join("loom-tests/tests").join(ALL).with_extension("rs"), all(&tree)?)?;
         let version = Command::new("rustc").arg("-vV").output()?;
         let version = String::from_utf8(version.stdout)?;
         let host = version.lines().find_map(|line| line.strip_prefix("host: "));
@@ -93,66 +123,57 @@ impl Layers {
             Ok(text) => serde_json::from_slice(&text)?,
             Err(_) => Vec::new(),
         };
-        let mut targets = Vec::new();
-        for file in fs::read_dir(self.tree.join("loom-tests/tests"))? {
-            let path = file?.path();
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            // The pairs are a campaign of their own.
-            if path.extension().is_some_and(|extension| extension == "rs") && name != "pairs" {
-                targets.push(name);
-            }
-        }
-        targets.sort();
+        let program = self.loom()?.ok_or("the models do not compile")?;
+        let list = Command::new(&program).args(["--list", "--format", "terse"]).output()?;
+        let list = String::from_utf8(list.stdout)?;
         let mut models = Vec::new();
-        for target in targets {
-            let program = self.loom(&target)?.ok_or("the models do not compile")?;
-            let list = Command::new(&program).args(["--list", "--format", "terse"]).output()?;
-            let list = String::from_utf8(list.stdout)?;
-            for name in list.lines().filter_map(|line| line.strip_suffix(": test")) {
-                let is_it = |model: &&Model| model.target == target && model.name == name;
-                let seconds = if let Some(model) = known.iter().find(is_it) {
-                    model.seconds
-                } else {
-                    eprintln!("{target} {name}, as it is");
-                    let start = Instant::now();
-                    if let End::Badly(_, said) = self.explore(&program, name, Duration::MAX)?
-                        && !only_under_its_floor(&said)
-                    {
-                        return Err(format!("{target} {name} fails as it is").into());
-                    }
-                    start.elapsed().as_secs_f64()
-                };
-                models.push(Model { target: target.clone(), name: name.to_owned(), seconds });
-            }
+        for path in list.lines().filter_map(|line| line.strip_suffix(": test")) {
+            let (race, name) = path.split_once("::").ok_or("a model outside of its race's file")?;
+            let mut model = Model { race: race.to_owned(), name: name.to_owned(), seconds: 0.0 };
+            let is_it = |known: &&Model| known.path() == path;
+            model.seconds = if let Some(model) = known.iter().find(is_it) {
+                model.seconds
+            } else {
+                eprintln!("{path}, as it is");
+                let start = Instant::now();
+                if let End::Badly(_, said) = self.explore(&program, &model, Duration::MAX)?
+                    && !only_under_its_floor(&said)
+                {
+                    return Err(format!("{path} fails as it is").into());
+                }
+                start.elapsed().as_secs_f64()
+            };
+            models.push(model);
         }
         fs::write(kept, serde_json::to_vec_pretty(&models)?)?;
         Ok(models)
     }
 
-    /// The program of one test target of the models. `None`: it does not compile.
-    fn loom(&self, target: &str) -> Result<Option<PathBuf>> {
+    /// The program with all models: one, as most of what they are made of is the same. `None`: it does not
+    /// compile.
+    fn loom(&self) -> Result<Option<PathBuf>> {
         let mut cargo = scratch::cargo(&self.tree, self.scratch.join("loom"));
-        cargo.env("RUSTFLAGS", "--cfg loom");
-        cargo.args(["test", "--no-run", "-p", "loom-tests", "--release", "--test", target]);
+        cargo.env("RUSTFLAGS", "--cfg loom").env("CARGO_PROFILE_RELEASE_INCREMENTAL", "true");
+        cargo.args(["test", "--no-run", "-p", "loom-tests", "--release", "--test", ALL]);
         let programs = scratch::build(&mut cargo)?;
         Ok(programs.and_then(|mut programs| programs.pop()).map(|(_, program)| program))
     }
 
-    fn explore(&self, program: &Path, model: &str, limit: Duration) -> Result<End> {
+    fn explore(&self, program: &Path, model: &Model, limit: Duration) -> Result<End> {
         let mut run = Command::new(program);
-        run.args(["--exact", model, "--nocapture", "--test-threads=1"]).env("LOOM_SECONDS", CUT);
+        run.args(["--exact", &model.path(), "--nocapture", "--test-threads=1"]);
+        run.env("LOOM_SECONDS", CUT);
         // Not `Duration::MAX`, which no clock can add.
         scratch::run(&mut run, limit.min(Duration::from_secs(86_400)), &self.scratch.join("log"))
     }
 
-    /// Fast models first, then the others; of each kind those of the targets that are near first.
+    /// Fast models first, then the others; of each kind those of the races that are near first.
     fn order(&self, site: &Site) -> Vec<&Model> {
         let near = NEAR.iter().find(|(file, _)| site.file.starts_with(file));
-        let near = near.map_or(&[][..], |(_, targets)| targets);
+        let near = near.map_or(&[][..], |(_, races)| races);
         let mut order: Vec<&Model> = self.models.iter().collect();
-        let distance = |model: &Model| {
-            near.iter().position(|target| *target == model.target).unwrap_or(near.len())
-        };
+        let distance =
+            |model: &Model| near.iter().position(|race| *race == model.race).unwrap_or(near.len());
         order.sort_by(|a, b| {
             let kind = |model: &Model| (model.seconds > SLOW, distance(model));
             kind(a).cmp(&kind(b)).then(a.seconds.total_cmp(&b.seconds))
@@ -160,8 +181,7 @@ impl Layers {
         order
     }
 
-    /// Weakens a site and runs what may notice: models for about `budget`, builds included, then the thread
-    /// sanitizer.
+    /// Weakens a site and runs what may notice: models for about `budget`, then the thread sanitizer.
     pub fn judge(&self, site: &Site, budget: Duration) -> Result<Verdict> {
         let file = self.tree.join(&site.file);
         let text = fs::read_to_string(&file)?;
@@ -172,28 +192,27 @@ impl Layers {
     }
 
     fn judge_weakened(&self, site: &Site, budget: Duration) -> Result<Verdict> {
-        let (mut spent, mut finished, mut unfinished) = (Duration::ZERO, 0, 0);
-        let mut programs = BTreeMap::new();
-        let models = if site.in_loom { self.order(site) } else { Vec::new() };
-        for model in models {
-            let left = budget.saturating_sub(spent);
+        let (mut finished, mut unfinished) = (0, 0);
+        let start = Instant::now();
+        let mut program = None;
+        if site.in_loom {
+            program = self.loom()?;
+            if program.is_none() {
+                return Ok(Verdict::DoesNotCompile);
+            }
+        }
+        let first = Instant::now();
+        for model in program.iter().flat_map(|_| self.order(site)) {
+            let left = budget.saturating_sub(first.elapsed());
             if left.is_zero() {
                 unfinished += 1;
                 continue;
             }
-            let start = Instant::now();
-            if !programs.contains_key(&model.target) {
-                let Some(program) = self.loom(&model.target)? else {
-                    return Ok(Verdict::DoesNotCompile);
-                };
-                programs.insert(model.target.clone(), program);
-            }
             let ran = Instant::now();
-            let end = self.explore(&programs[&model.target], &model.name, left)?;
-            spent += start.elapsed();
+            let end = self.explore(program.as_deref().expect("there are models"), model, left)?;
             match end {
                 End::Badly(_, said) if !only_under_its_floor(&said) => {
-                    let by = format!("loom {} {}", model.target, model.name);
+                    let by = format!("loom {} {}", model.race, model.name);
                     let seconds = ran.elapsed().as_secs_f64();
                     return Ok(Verdict::Killed { by, seconds, said: first_panic(&said) });
                 }
@@ -201,11 +220,9 @@ impl Layers {
                 End::Cut => unfinished += 1,
             }
         }
-        let start = Instant::now();
         let Some(end) = self.sanitize(site)? else {
             return Ok(Verdict::DoesNotCompile);
         };
-        spent += start.elapsed();
         match end {
             End::Well => finished += 1,
             End::Cut => unfinished += 1,
@@ -217,7 +234,7 @@ impl Layers {
                 return Ok(Verdict::Killed { by, seconds: took.as_secs_f64(), said });
             }
         }
-        Ok(Verdict::Survived { finished, unfinished, seconds: spent.as_secs_f64() })
+        Ok(Verdict::Survived { finished, unfinished, seconds: start.elapsed().as_secs_f64() })
     }
 
     /// `examples/churn` under the thread sanitizer, as in `.ci/sanitize`, shorter.
