@@ -29,7 +29,7 @@ pub struct Options {
     /// Lists the sites and does nothing.
     #[arg(long)]
     list: bool,
-    /// For how long the models of one site are built and run.
+    /// How much of a processor's time the models of one site get; builds come on top.
     #[arg(long, default_value_t = 120)]
     seconds: u64,
     /// Runs what survived before once more, and no new sites.

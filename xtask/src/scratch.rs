@@ -5,10 +5,13 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
 use wait_timeout::ChildExt;
 
 use crate::Result;
@@ -50,32 +53,55 @@ pub fn build(cargo: &mut Command) -> Result<Option<Vec<(String, PathBuf)>>> {
     Ok(Some(programs))
 }
 
-/// How a program ended.
+/// How a program ended, and after how much of a processor's time: of the clock's, a busy machine would make
+/// anything of it.
+pub struct Ran {
+    pub end: End,
+    pub took: Duration,
+}
+
 pub enum End {
     Well,
     /// With all that it printed.
-    Badly(Duration, String),
+    Badly(String),
     /// It was ended when its time was up.
     Cut,
 }
 
-/// Runs a program for at most so long; what it prints goes to `log`.
-pub fn run(program: &mut Command, limit: Duration, log: &Path) -> Result<End> {
-    let start = Instant::now();
+/// Runs a program for at most so much of a processor's time; what it prints goes to `log`.
+pub fn run(program: &Command, limit: Duration, log: &Path) -> Result<Ran> {
     let out = File::create(log)?;
-    let mut child = program.stdin(Stdio::null()).stderr(out.try_clone()?).stdout(out).spawn()?;
-    match child.wait_timeout(limit)? {
-        Some(status) if status.success() => Ok(End::Well),
-        Some(_) => {
-            let printed = String::from_utf8_lossy(&fs::read(log)?).into_owned();
-            Ok(End::Badly(start.elapsed(), printed))
-        }
-        None => {
-            child.kill()?;
-            child.wait()?;
-            Ok(End::Cut)
-        }
+    let mut limited = Command::new("bash");
+    limited.args(["-c", "ulimit -t \"$1\"; shift; exec \"$@\"", "bash"]);
+    limited.arg(limit.as_secs().max(1).to_string()).arg(program.get_program());
+    limited.args(program.get_args());
+    for (name, value) in program.get_envs() {
+        limited.env(name, value.unwrap_or_default());
     }
+    let before = children()?;
+    let mut child = limited.stdin(Stdio::null()).stderr(out.try_clone()?).stdout(out).spawn()?;
+    // One that waits for ever uses no processor.
+    let status = child.wait_timeout(limit * 30 + Duration::from_secs(60))?;
+    if status.is_none() {
+        child.kill()?;
+        child.wait()?;
+    }
+    let took = children()?.saturating_sub(before);
+    let end = match status {
+        Some(status) if status.success() => End::Well,
+        Some(status) if status.signal().is_none() || took < limit.mul_f64(0.9) => {
+            End::Badly(String::from_utf8_lossy(&fs::read(log)?).into_owned())
+        }
+        _ => End::Cut,
+    };
+    Ok(Ran { end, took })
+}
+
+/// The processor's time that programs have used which this one has waited for.
+fn children() -> Result<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let total = usage.user_time() + usage.system_time();
+    Ok(Duration::from_micros(u64::try_from(total.num_microseconds())?))
 }
 
 /// Cargo, in `folder`, building in `target`.

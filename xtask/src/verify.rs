@@ -2,6 +2,7 @@
 
 mod layers;
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
@@ -38,7 +39,12 @@ struct Outcome {
     took: Duration,
     end: &'static str,
     passed: bool,
+    /// The last that it printed, where most layers say what they counted.
+    last: VecDeque<String>,
 }
+
+/// How many lines of a layer a campaign keeps.
+const KEPT: usize = 12;
 
 /// `true`: every layer passed. All are run, also after one that failed.
 pub fn run(root: &Path, options: &Options) -> Result<bool> {
@@ -84,7 +90,7 @@ pub fn run(root: &Path, options: &Options) -> Result<bool> {
     let table = table(&outcomes);
     println!("\n{table}");
     if depth == Depth::Campaign {
-        let file = keep(root, hours, &table)?;
+        let file = keep(root, hours, &table, &outcomes)?;
         println!("kept in {}", file.display());
     }
     Ok(outcomes.iter().all(|outcome| outcome.passed))
@@ -128,10 +134,15 @@ fn one(
     let logs = root.join("target/verify");
     fs::create_dir_all(&logs)?;
     let mut log = File::create(logs.join(format!("{}.log", layer.name.replace([' ', ','], "-"))))?;
+    let mut last = VecDeque::new();
     for line in BufReader::new(reader).split(b'\n') {
         let line = String::from_utf8_lossy(&line?).into_owned();
         writeln!(log, "{line}")?;
         say(bar, &line);
+        if !line.trim().is_empty() {
+            last.truncate(KEPT - 1);
+            last.push_front(line);
+        }
     }
     let status = child.wait()?;
     let is_up = is_endless && status.code() == Some(124);
@@ -142,7 +153,7 @@ fn one(
     };
     let passed = status.success() || is_up;
     let command = typed(command, seconds);
-    Ok(Outcome { layer, command, took: start.elapsed(), end, passed })
+    Ok(Outcome { layer, command, took: start.elapsed(), end, passed, last })
 }
 
 /// A command as one would type it.
@@ -174,7 +185,7 @@ fn table(outcomes: &[Outcome]) -> String {
 }
 
 /// Keeps a campaign's table, and the ends of what its layers printed, under its date.
-fn keep(root: &Path, hours: f64, table: &str) -> Result<PathBuf> {
+fn keep(root: &Path, hours: f64, table: &str, outcomes: &[Outcome]) -> Result<PathBuf> {
     let say = |program: &str, arguments: &[&str]| -> Result<String> {
         let output = Command::new(program).args(arguments).current_dir(root).output()?;
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
@@ -183,7 +194,11 @@ fn keep(root: &Path, hours: f64, table: &str) -> Result<PathBuf> {
     let commit = say("git", &["describe", "--always", "--dirty"])?;
     let file = root.join("campaigns").join(format!("{when}.md"));
     fs::create_dir_all(root.join("campaigns"))?;
-    let text = format!("# Campaign of {when}, {hours} h, on {commit}\n\n{table}");
+    let mut text = format!("# Campaign of {when}, {hours} h, on {commit}\n\n{table}");
+    for Outcome { layer, last, .. } in outcomes {
+        let last: Vec<_> = last.iter().rev().map(String::as_str).collect();
+        write!(text, "\n## {}\n\n```text\n{}\n```\n", layer.name, last.join("\n"))?;
+    }
     fs::write(&file, text)?;
     Ok(file)
 }

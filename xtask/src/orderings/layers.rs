@@ -5,13 +5,13 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::sites::Site;
 use crate::Result;
-use crate::scratch::{self, End};
+use crate::scratch::{self, End, Ran};
 
 /// Which models see most of a file: the races they are of. All others follow.
 const NEAR: [(&str, &[&str]); 18] = [
@@ -135,13 +135,13 @@ impl Layers {
                 model.seconds
             } else {
                 eprintln!("{path}, as it is");
-                let start = Instant::now();
-                if let End::Badly(_, said) = self.explore(&program, &model, Duration::MAX)?
+                let ran = self.explore(&program, &model, Duration::from_secs(3_600))?;
+                if let End::Badly(said) = ran.end
                     && !only_under_its_floor(&said)
                 {
                     return Err(format!("{path} fails as it is").into());
                 }
-                start.elapsed().as_secs_f64()
+                ran.took.as_secs_f64()
             };
             models.push(model);
         }
@@ -159,12 +159,11 @@ impl Layers {
         Ok(programs.and_then(|mut programs| programs.pop()).map(|(_, program)| program))
     }
 
-    fn explore(&self, program: &Path, model: &Model, limit: Duration) -> Result<End> {
+    fn explore(&self, program: &Path, model: &Model, limit: Duration) -> Result<Ran> {
         let mut run = Command::new(program);
         run.args(["--exact", &model.path(), "--nocapture", "--test-threads=1"]);
         run.env("LOOM_SECONDS", CUT);
-        // Not `Duration::MAX`, which no clock can add.
-        scratch::run(&mut run, limit.min(Duration::from_secs(86_400)), &self.scratch.join("log"))
+        scratch::run(&run, limit, &self.scratch.join("log"))
     }
 
     /// Fast models first, then the others; of each kind those of the races that are near first.
@@ -181,8 +180,7 @@ impl Layers {
         order
     }
 
-    /// Weakens a site and runs what may notice: models for about `budget`, builds included, then the thread
-    /// sanitizer.
+    /// Weakens a site and runs what may notice: models for about `budget`, then the thread sanitizer.
     pub fn judge(&self, site: &Site, budget: Duration) -> Result<Verdict> {
         let file = self.tree.join(&site.file);
         let text = fs::read_to_string(&file)?;
@@ -193,8 +191,7 @@ impl Layers {
     }
 
     fn judge_weakened(&self, site: &Site, budget: Duration) -> Result<Verdict> {
-        let (mut finished, mut unfinished) = (0, 0);
-        let start = Instant::now();
+        let (mut finished, mut unfinished, mut spent) = (0, 0, Duration::ZERO);
         let mut program = None;
         if site.in_loom {
             program = self.loom()?;
@@ -203,42 +200,43 @@ impl Layers {
             }
         }
         for model in program.iter().flat_map(|_| self.order(site)) {
-            let left = budget.saturating_sub(start.elapsed());
+            let left = budget.saturating_sub(spent);
             if left.is_zero() {
                 unfinished += 1;
                 continue;
             }
-            let ran = Instant::now();
-            let end = self.explore(program.as_deref().expect("there are models"), model, left)?;
-            match end {
-                End::Badly(_, said) if !only_under_its_floor(&said) => {
+            let ran = self.explore(program.as_deref().expect("there are models"), model, left)?;
+            spent += ran.took;
+            match ran.end {
+                End::Badly(said) if !only_under_its_floor(&said) => {
                     let by = format!("loom {} {}", model.race, model.name);
-                    let seconds = ran.elapsed().as_secs_f64();
-                    return Ok(Verdict::Killed { by, seconds, said: first_panic(&said) });
+                    let (seconds, said) = (ran.took.as_secs_f64(), first_panic(&said));
+                    return Ok(Verdict::Killed { by, seconds, said });
                 }
                 End::Well | End::Badly(..) => finished += 1,
                 End::Cut => unfinished += 1,
             }
         }
-        let Some(end) = self.sanitize(site)? else {
+        let Some(ran) = self.sanitize(site)? else {
             return Ok(Verdict::DoesNotCompile);
         };
-        match end {
+        spent += ran.took;
+        match ran.end {
             End::Well => finished += 1,
             End::Cut => unfinished += 1,
-            End::Badly(took, said) => {
+            End::Badly(said) => {
                 let warning =
                     said.lines().find(|line| line.starts_with("WARNING: ThreadSanitizer"));
                 let said = warning.map_or_else(|| first_panic(&said), str::to_owned);
                 let by = "thread sanitizer, churn".to_owned();
-                return Ok(Verdict::Killed { by, seconds: took.as_secs_f64(), said });
+                return Ok(Verdict::Killed { by, seconds: ran.took.as_secs_f64(), said });
             }
         }
-        Ok(Verdict::Survived { finished, unfinished, seconds: start.elapsed().as_secs_f64() })
+        Ok(Verdict::Survived { finished, unfinished, seconds: spent.as_secs_f64() })
     }
 
     /// `examples/churn` under the thread sanitizer, as in `.ci/sanitize`, shorter.
-    fn sanitize(&self, site: &Site) -> Result<Option<End>> {
+    fn sanitize(&self, site: &Site) -> Result<Option<Ran>> {
         let mut cargo = scratch::cargo(&self.tree, self.scratch.join("tsan"));
         cargo.env("RUSTC_BOOTSTRAP", "1");
         cargo.env("RUSTFLAGS", "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer");
@@ -255,7 +253,7 @@ impl Layers {
         let suppressions = self.tree.join(".ci/tsan.supp");
         let options = format!("suppressions={} halt_on_error=1", suppressions.display());
         churn.env("TSAN_OPTIONS", options);
-        scratch::run(&mut churn, Duration::from_secs(120), &self.scratch.join("log")).map(Some)
+        scratch::run(&churn, Duration::from_secs(120), &self.scratch.join("log")).map(Some)
     }
 }
 

@@ -101,7 +101,7 @@ pub const LAYERS: [Layer; 11] = [
         proves: "A-J: new sequences and schedules, each for a minute",
         quick: Some(".ci/fuzz"),
         recorded: Some(".ci/fuzz"),
-        campaign: bounded(20, "xtask fuzz --seconds $BUDGET"),
+        campaign: bounded(20, "xtask fuzz --seconds $((BUDGET / 2))"),
     },
     Layer {
         name: "loom",
