@@ -9,6 +9,7 @@ use crate::error::{BuildError, BuildErrorKind};
 use crate::policy::Policy;
 use crate::registry::Registry;
 use crate::slots::MAX_SLOTS;
+use crate::sync;
 use crate::tandem::Settings;
 
 pub(crate) const MAX_CLIENTS: usize = MAX_SLOTS as usize;
@@ -95,7 +96,7 @@ impl<Id, Node, Info, Stream, S> Builder<Id, Node, Info, Stream, S> {
     ///
     /// If a setting is out of range; the error says which.
     pub fn build(self) -> Result<Registry<Id, Node, Info, Stream, S>, BuildError> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let cores = sync::cores();
         let shards = self.shards.unwrap_or((4 * cores).clamp(16, 256));
         let max_clients = self.max_clients.unwrap_or(0);
         let checks = [

@@ -27,6 +27,18 @@ pub(crate) use std::thread::yield_now;
 #[cfg(not(target_has_atomic = "64"))]
 compile_error!("tandem-registry needs 64-bit atomics: its state words are 64 bits on every target");
 
+/// How many threads are likely to run at once.
+#[cfg(not(loom))]
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// A model is the same on every machine, and each of its threads has a stripe to itself.
+#[cfg(loom)]
+pub(crate) fn cores() -> usize {
+    4
+}
+
 /// A cell whose accesses loom can see. `with` is a shared access, `with_mut` an exclusive one.
 #[cfg(loom)]
 pub(crate) use loom::cell::UnsafeCell;
