@@ -9,7 +9,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::blanks::Blank;
 use crate::segments::Segments;
-use crate::sync::{AtomicU32, AtomicUsize, Ordering};
+use crate::sync::{AtomicUsize, Ordering};
 
 /// Set on a count when the registry goes: the next one to reach zero is final.
 const GONE: usize = 1 << (usize::BITS - 1);
@@ -18,8 +18,6 @@ const GONE: usize = 1 << (usize::BITS - 1);
 pub(crate) struct Custody {
     /// By thread number: what was handed out under it and is not back.
     out: Segments<CachePadded<AtomicUsize>>,
-    /// One more than the largest number that handed something out.
-    numbers: AtomicU32,
     /// From the registry's end on: the registry itself and the numbers with something out.
     remaining: AtomicUsize,
 }
@@ -37,16 +35,12 @@ impl Custody {
         // The first threads' at once: the pointers to segments are not modelled, so a model must not
         // see one made while it runs.
         out.get_or_make(0);
-        Self { out, numbers: AtomicU32::new(0), remaining: AtomicUsize::new(0) }
+        Self { out, remaining: AtomicUsize::new(0) }
     }
 
     /// Something is handed out under `number`. The registry is there, and does not go meanwhile.
     pub(crate) fn hand_out(&self, number: u32) {
-        // Relaxed, here and below: the registry's end is ordered after every call on it, by its caller.
-        if self.numbers.load(Ordering::Relaxed) <= number {
-            self.numbers.fetch_max(number + 1, Ordering::Relaxed);
-        }
-        // Relaxed: as above.
+        // Relaxed: the registry's end is ordered after every call on it, by its caller.
         self.out.get_or_make(number).fetch_add(1, Ordering::Relaxed);
     }
 
@@ -62,15 +56,15 @@ impl Custody {
     /// The registry goes. `true`: nothing is out, the memory is the caller's.
     #[must_use]
     pub(crate) fn leave(&self) -> bool {
-        let numbers = self.numbers.load(Ordering::Relaxed);
+        // Every number that ever handed something out has its count in one of these.
+        let numbers = self.out.made().count();
         // Relaxed: published by the marks below, without which nobody looks at it.
-        self.remaining.store(numbers as usize + 1, Ordering::Relaxed);
+        self.remaining.store(numbers + 1, Ordering::Relaxed);
         // The registry's own share last: until then the memory stays.
         let mut done = 1;
-        for number in 0..numbers {
+        for out in self.out.made() {
             // AcqRel: Release for `remaining`, Acquire for what came back before.
-            let out = self.out.get_or_make(number).fetch_or(GONE, Ordering::AcqRel);
-            done += usize::from(out == 0);
+            done += usize::from(out.fetch_or(GONE, Ordering::AcqRel) == 0);
         }
         self.remaining.fetch_sub(done, Ordering::AcqRel) == done
     }

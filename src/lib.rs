@@ -143,11 +143,11 @@ mod sync;
 mod table;
 mod tandem;
 
-/// The README's examples are tests, too.
 #[cfg(loom)]
 #[doc(hidden)]
 pub use reclaim::modelled as reclaimer;
 
+/// The README's examples are tests, too.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

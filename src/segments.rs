@@ -21,7 +21,7 @@ use crate::pages;
 #[cfg(not(loom))]
 const FIRST_BITS: u32 = 6;
 #[cfg(loom)]
-const FIRST_BITS: u32 = 3;
+const FIRST_BITS: u32 = 2;
 
 /// One more than the largest index there can be.
 pub(crate) const MAX_ITEMS: u32 = 1 << 31;
@@ -145,6 +145,15 @@ impl<T> Segments<T> {
         // Acquire: as in `get`.
         // SAFETY: as in `get`; the segment was installed, by the caller's promise.
         unsafe { &*origin.load(Ordering::Acquire).wrapping_add(index as usize) }
+    }
+
+    /// All items of the segments that were made.
+    pub(crate) fn made(&self) -> impl Iterator<Item = &T> {
+        // Acquire: as in `get`.
+        let is_made = |&at: &usize| !self.origins[at].load(Ordering::Acquire).is_null();
+        let made = (0..SEGMENTS).filter(is_made);
+        let indices = made.flat_map(|at| self.first.start_of(at)..self.first.start_of(at + 1));
+        indices.filter_map(|index| self.get(index))
     }
 
     /// Whether the segment of `index` is made, and the first index of the next one.

@@ -34,9 +34,16 @@ pub(crate) use tasks::{thread_local, yield_now};
 #[cfg(not(shuttle))]
 pub(crate) use std::thread_local;
 
-/// How many threads can run at once; the same on every machine where a run has to be repeated.
+/// How many threads can run at once; the same on every machine where a run has to be repeated, and in a
+/// model so many that each thread has a stripe to itself.
 pub(crate) fn cores() -> usize {
-    if cfg!(shuttle) { 2 } else { std::thread::available_parallelism().map_or(1, usize::from) }
+    if cfg!(loom) {
+        4
+    } else if cfg!(shuttle) {
+        2
+    } else {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    }
 }
 
 #[cfg(not(target_has_atomic = "64"))]

@@ -14,7 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tandem_registry::{Builder, ClientKey, Guard, NewClient, Registry, Removed};
+use loom::thread::{self, JoinHandle};
+use tandem_registry::{Builder, ClientKey, Guard, NewClient, Registry, Removed, reclaimer};
 
 /// The registry of the models: ids and node ids are small numbers.
 pub type Small = Registry<u64, u64, u64, Counted, Fixed>;
@@ -131,6 +132,14 @@ pub fn small() -> SmallBuilder {
     Registry::builder().shards(1).capacity(8).hasher(Fixed::default())
 }
 
+/// Runs `f` on a thread of that number: the first is 0, and no two have the same.
+pub fn spawn<T: 'static>(number: u32, f: impl FnOnce() -> T + 'static) -> JoinHandle<T> {
+    thread::spawn(move || {
+        reclaimer::be_thread(number);
+        f()
+    })
+}
+
 /// Whose stream the route of a node leads to.
 #[must_use]
 pub fn routed(guard: &SmallGuard<'_>, node: u64) -> Option<u64> {
@@ -144,13 +153,14 @@ pub struct Model {
     preemptions: usize,
     floor: usize,
     cut: Option<Duration>,
+    keeps_garbage: bool,
 }
 
 /// A model, with the number of executions it was seen to have at `preemptions`: 90% of them must be
 /// explored again, or the model has lost its teeth.
 #[must_use]
 pub fn model(name: &'static str, preemptions: usize, recorded: usize) -> Model {
-    Model { name, preemptions, floor: recorded / 10 * 9, cut: None }
+    Model { name, preemptions, floor: recorded / 10 * 9, cut: None, keeps_garbage: false }
 }
 
 impl Model {
@@ -163,34 +173,82 @@ impl Model {
         self
     }
 
+    /// For a race that has nothing to do with reclamation: no slot is used again while it runs, and pins
+    /// order nothing. What that leaves out is tried by the models that go without this.
+    #[must_use]
+    pub fn keep_garbage(mut self) -> Self {
+        self.keeps_garbage = true;
+        self
+    }
+
     /// Explores it. `LOOM_PREEMPTIONS` raises the bound for a campaign.
     pub fn check(self, f: impl Fn() + Send + Sync + 'static) {
-        let executions = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&executions);
-        let mut builder = loom::model::Builder::new();
+        let Self { name, preemptions, floor, cut, keeps_garbage } = self;
         let bound = std::env::var("LOOM_PREEMPTIONS").ok().and_then(|bound| bound.parse().ok());
-        builder.preemption_bound = Some(bound.unwrap_or(self.preemptions));
-        builder.max_branches = 20_000;
-        builder.max_duration = self.cut;
-        let start = Instant::now();
-        builder.check(move || {
-            count.fetch_add(1, Ordering::Relaxed);
-            f();
-        });
-        let executions = executions.load(Ordering::Relaxed);
-        let took = start.elapsed();
-        let cut = self.cut.is_some_and(|cut| took >= cut);
+        let preemptions = bound.unwrap_or(preemptions);
+        let limits = Limits { preemptions, executions: None, time: cut };
+        let explored = explore(limits, keeps_garbage, f);
+        let Explored { executions, took, complete } = explored;
         println!(
-            "{}: {executions} executions at {} preemptions in {took:.1?}{}",
-            self.name,
-            bound.unwrap_or(self.preemptions),
-            if cut { ", cut" } else { "" },
+            "{name}: {executions} executions at {preemptions} preemptions in {took:.1?}{}",
+            if complete { "" } else { ", cut" },
         );
         assert!(
-            bound.is_some() || executions >= self.floor,
-            "{}: {executions} executions are under the floor of {}",
-            self.name,
-            self.floor
+            bound.is_some() || executions >= floor,
+            "{name}: {executions} executions are under the floor of {floor}",
         );
     }
+}
+
+/// How far to go.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How often a thread is interrupted at most.
+    pub preemptions: usize,
+    /// How many executions to explore, about: the first ones of an order that is always the same.
+    pub executions: Option<usize>,
+    /// How long to explore.
+    pub time: Option<Duration>,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Explored {
+    /// How many executions were explored.
+    pub executions: usize,
+    /// How long that took.
+    pub took: Duration,
+    /// Whether those are all there are.
+    pub complete: bool,
+}
+
+/// Explores a model without a name and a floor. Of `keeps_garbage` see [`Model::keep_garbage`].
+pub fn explore(
+    limits: Limits,
+    keeps_garbage: bool,
+    f: impl Fn() + Send + Sync + 'static,
+) -> Explored {
+    // How often loom looks whether it is to stop.
+    const INTERVAL: usize = 100;
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(limits.preemptions);
+    builder.max_branches = 20_000;
+    builder.checkpoint_interval = INTERVAL;
+    builder.max_permutations = limits.executions;
+    builder.max_duration = limits.time;
+    let start = Instant::now();
+    builder.check(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        reclaimer::keep_garbage(keeps_garbage);
+        f();
+    });
+    let executions = count.load(Ordering::Relaxed);
+    let took = start.elapsed();
+    // It stops before an execution whose number is divided by the interval.
+    let may_be_cut = (executions + 1).is_multiple_of(INTERVAL);
+    let cut = limits.executions.is_some_and(|limit| executions + 1 >= limit)
+        || limits.time.is_some_and(|limit| took >= limit);
+    Explored { executions, took, complete: !(may_be_cut && cut) }
 }

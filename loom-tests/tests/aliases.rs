@@ -1,21 +1,20 @@
 //! C: an alias never takes a node id and never ends a client, and goes with its owner.
 #![cfg(loom)]
 
-use loom::thread;
-use loom_tests::{Ledger, model, routed, small};
+use loom_tests::{Ledger, model, routed, small, spawn};
 use std::sync::Arc;
 use tandem_registry::AliasErrorKind;
 
 #[test]
 fn two_owners_of_one_name() {
-    model("aliases: two owners", 3, 2_554).check(|| {
+    model("aliases: two owners", 3, 2_462).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let one = ledger.connect(&registry, 1, 1, 0);
         let two = ledger.connect(&registry, 2, 2, 1);
         let other = {
             let registry = Arc::clone(&registry);
-            thread::spawn(move || registry.add_alias(one, 9).unwrap())
+            spawn(1, move || registry.add_alias(one, 9).unwrap())
         };
         registry.add_alias(two, 9).unwrap();
         other.join().unwrap();
@@ -32,14 +31,14 @@ fn two_owners_of_one_name() {
 /// An alias must not take the name from its bearer for an owner that is gone.
 #[test]
 fn a_taker_that_is_disconnected() {
-    model("aliases: the taker is disconnected", 3, 30_794).check(|| {
+    model("aliases: the taker is disconnected", 3, 18_097).keep_garbage().check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let bearer = registry.connect(ledger.client(1, 1, 0).alias(9)).unwrap().key;
         let taker = ledger.connect(&registry, 2, 2, 1);
         let leaver = {
             let registry = Arc::clone(&registry);
-            thread::spawn(move || {
+            spawn(1, move || {
                 drop(registry.disconnect_key(taker).unwrap());
                 routed(&registry.pin(), 9)
             })
@@ -63,13 +62,13 @@ fn a_taker_that_is_disconnected() {
 
 #[test]
 fn against_a_connect_of_the_name() {
-    model("aliases: against a connect", 3, 1_848).check(|| {
+    model("aliases: against a connect", 3, 1_822).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let one = ledger.connect(&registry, 1, 1, 0);
         let alias = {
             let registry = Arc::clone(&registry);
-            thread::spawn(move || registry.add_alias(one, 9).map_err(|error| error.kind()))
+            spawn(1, move || registry.add_alias(one, 9).map_err(|error| error.kind()))
         };
         let connected = registry.connect(ledger.client(2, 9, 1)).unwrap();
         assert!(connected.displaced.is_empty());

@@ -1,8 +1,7 @@
 //! B: an attach either is part of what the ended client shows, or fails with its stream handed back.
 #![cfg(loom)]
 
-use loom::thread;
-use loom_tests::{Ledger, model, routed, small};
+use loom_tests::{Ledger, model, routed, small, spawn};
 use std::sync::Arc;
 
 #[test]
@@ -13,7 +12,7 @@ fn attach_against_disconnect() {
         let key = ledger.connect(&registry, 1, 7, 0);
         let attach = {
             let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
-            thread::spawn(move || registry.attach_stream(key, ledger.stream(1)).is_ok())
+            spawn(1, move || registry.attach_stream(key, ledger.stream(1)).is_ok())
         };
         let removed = registry.disconnect_key(key).unwrap();
         let last = removed.stream().unwrap().of;
@@ -33,7 +32,7 @@ fn disconnect_against_attach() {
         let key = ledger.connect(&registry, 1, 7, 0);
         let leaver = {
             let registry = Arc::clone(&registry);
-            thread::spawn(move || {
+            spawn(1, move || {
                 let removed = registry.disconnect_key(key).unwrap();
                 removed.stream().unwrap().of
             })
@@ -53,7 +52,7 @@ fn lookup_against_attach() {
         let key = ledger.connect(&registry, 1, 7, 0);
         let reader = {
             let registry = Arc::clone(&registry);
-            thread::spawn(move || {
+            spawn(1, move || {
                 let guard = registry.pin();
                 let seen = [0; 3].map(|_| routed(&guard, 7).expect("it has a stream"));
                 assert!(seen.is_sorted(), "{seen:?}");
@@ -77,7 +76,7 @@ fn detach_is_exact() {
         let (key, old) = (connected.key, connected.stream_key.unwrap());
         let detach = {
             let registry = Arc::clone(&registry);
-            thread::spawn(move || {
+            spawn(1, move || {
                 let detached = registry.detach_stream(old);
                 assert!(detached.as_ref().is_none_or(|stream| stream.of == 0));
                 detached.is_some()

@@ -1,8 +1,7 @@
 //! A connect that races the end of the registry is refused or retired.
 #![cfg(loom)]
 
-use loom::thread;
-use loom_tests::{Ledger, model, small};
+use loom_tests::{Ledger, model, small, spawn};
 use std::sync::Arc;
 use tandem_registry::{ConnectErrorKind, Policy};
 
@@ -11,7 +10,7 @@ fn race(policy: Policy) {
     let registry = Arc::new(small().on_conflict(policy).build().unwrap());
     let connect = {
         let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
-        thread::spawn(move || match registry.connect(ledger.client(1, 7, 0)) {
+        spawn(1, move || match registry.connect(ledger.client(1, 7, 0)) {
             Ok(_) => true,
             Err(error) => {
                 assert_eq!(error.kind(), ConnectErrorKind::Closed);
@@ -32,10 +31,10 @@ fn race(policy: Policy) {
 
 #[test]
 fn connect_under_takeover() {
-    model("close: connect under takeover", 3, 225).check(|| race(Policy::Takeover));
+    model("close: connect under takeover", 3, 374).check(|| race(Policy::Takeover));
 }
 
 #[test]
 fn connect_under_reject() {
-    model("close: connect under reject", 3, 204).check(|| race(Policy::Reject));
+    model("close: connect under reject", 3, 326).check(|| race(Policy::Reject));
 }

@@ -1,30 +1,26 @@
 //! C, D: two newcomers that compete for a name, for another, for two crosswise.
 #![cfg(loom)]
 
-use loom::thread;
-use loom_tests::{Ledger, model, routed, small};
+use loom_tests::{Ledger, model, routed, small, spawn};
 use std::sync::Arc;
 
 /// Runs two connects against each other over the clients in `preloaded`, and returns who was displaced,
 /// in the order of the connections' numbers.
 fn compete(preloaded: &[(u64, u64)], first: (u64, u64), second: (u64, u64)) -> Vec<u64> {
     let ledger = Ledger::default();
-    let registry = Arc::new(small().build().unwrap());
+    let registry = Arc::new(small().capacity(4).shards(4).build().unwrap());
     for (of, &(id, node)) in (0..).zip(preloaded) {
         ledger.connect(&registry, id, node, of);
     }
     let newcomers = preloaded.len() as u64;
     let other = {
-        let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
-        thread::spawn(move || {
-            let connected = registry.connect(ledger.client(first.0, first.1, newcomers)).unwrap();
-            connected.displaced.into_iter().map(|evicted| *evicted.info()).collect::<Vec<_>>()
-        })
+        let registry = Arc::clone(&registry);
+        let client = ledger.client(first.0, first.1, newcomers);
+        spawn(1, move || registry.connect(client).unwrap().displaced)
     };
     let connected = registry.connect(ledger.client(second.0, second.1, newcomers + 1)).unwrap();
-    let mut displaced: Vec<u64> =
-        connected.displaced.into_iter().map(|evicted| *evicted.info()).collect();
-    displaced.extend(other.join().unwrap());
+    let evicted = connected.displaced.into_iter().chain(other.join().unwrap());
+    let mut displaced: Vec<u64> = evicted.map(|evicted| *evicted.info()).collect();
     displaced.sort_unstable();
     let guard = registry.pin();
     for (id, node) in [first, second] {
@@ -45,7 +41,7 @@ fn compete(preloaded: &[(u64, u64)], first: (u64, u64), second: (u64, u64)) -> V
 
 #[test]
 fn of_the_same_id() {
-    model("connect_connect: the same id", 3, 5_960).check(|| {
+    model("connect_connect: the same id", 3, 1_917).keep_garbage().check(|| {
         let displaced = compete(&[], (1, 1), (1, 2));
         assert!(displaced == [0] || displaced == [1], "{displaced:?}");
     });
@@ -53,7 +49,7 @@ fn of_the_same_id() {
 
 #[test]
 fn of_the_same_node_id() {
-    model("connect_connect: the same node id", 3, 5_904).check(|| {
+    model("connect_connect: the same node id", 3, 5_322).keep_garbage().check(|| {
         let displaced = compete(&[], (1, 1), (2, 1));
         assert!(displaced == [0] || displaced == [1], "{displaced:?}");
     });
@@ -61,7 +57,7 @@ fn of_the_same_node_id() {
 
 #[test]
 fn of_both() {
-    model("connect_connect: both names", 3, 47_329).check(|| {
+    model("connect_connect: both names", 3, 19_162).keep_garbage().check(|| {
         let displaced = compete(&[], (1, 1), (1, 1));
         assert!(displaced == [0] || displaced == [1], "{displaced:?}");
     });
@@ -69,7 +65,7 @@ fn of_both() {
 
 #[test]
 fn over_a_client_of_both_names() {
-    model("connect_connect: over a client", 3, 20_000).cut_after(20).check(|| {
+    model("connect_connect: over a client", 3, 20_000).cut_after(20).keep_garbage().check(|| {
         let displaced = compete(&[(1, 1)], (1, 1), (1, 1));
         assert!(displaced == [0, 1] || displaced == [0, 2], "{displaced:?}");
     });
@@ -77,23 +73,29 @@ fn over_a_client_of_both_names() {
 
 #[test]
 fn over_a_client_of_the_node_id() {
-    model("connect_connect: over a client of the node id", 3, 20_000).cut_after(15).check(|| {
-        let displaced = compete(&[(1, 1)], (2, 1), (3, 1));
-        assert!(displaced == [0, 1] || displaced == [0, 2], "{displaced:?}");
-    });
+    model("connect_connect: over a client of the node id", 3, 20_000)
+        .cut_after(15)
+        .keep_garbage()
+        .check(|| {
+            let displaced = compete(&[(1, 1)], (2, 1), (3, 1));
+            assert!(displaced == [0, 1] || displaced == [0, 2], "{displaced:?}");
+        });
 }
 
 #[test]
 fn over_a_client_of_the_id() {
-    model("connect_connect: over a client of the id", 3, 20_000).cut_after(15).check(|| {
-        let displaced = compete(&[(1, 1)], (1, 2), (1, 3));
-        assert!(displaced == [0, 1] || displaced == [0, 2], "{displaced:?}");
-    });
+    model("connect_connect: over a client of the id", 3, 20_000)
+        .cut_after(15)
+        .keep_garbage()
+        .check(|| {
+            let displaced = compete(&[(1, 1)], (1, 2), (1, 3));
+            assert!(displaced == [0, 1] || displaced == [0, 2], "{displaced:?}");
+        });
 }
 
 #[test]
 fn crosswise() {
-    model("connect_connect: crosswise", 3, 167_081).check(|| {
+    model("connect_connect: crosswise", 3, 167_081).keep_garbage().check(|| {
         let displaced = compete(&[(1, 1), (2, 2)], (1, 2), (2, 1));
         assert_eq!(displaced, [0, 1]);
     });

@@ -1,19 +1,18 @@
 //! A: one atomic step ends a client in both tables: no pair of lookups sees half of it.
 #![cfg(loom)]
 
-use loom::thread;
-use loom_tests::{Ledger, model, routed, small};
+use loom_tests::{Ledger, model, routed, small, spawn};
 use std::sync::Arc;
 
 #[test]
 fn the_pair_of_lookups() {
-    model("disconnect_lookup: the pair", 3, 9_055).check(|| {
+    model("disconnect_lookup: the pair", 3, 6_606).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let key = ledger.connect(&registry, 1, 7, 0);
         let reader = {
             let registry = Arc::clone(&registry);
-            thread::spawn(move || {
+            spawn(1, move || {
                 let guard = registry.pin();
                 let route = routed(&guard, 7).is_some();
                 let client = guard.client(&1).is_some();
@@ -35,13 +34,13 @@ fn the_pair_of_lookups() {
 
 #[test]
 fn by_an_alias() {
-    model("disconnect_lookup: an alias", 3, 226_797).check(|| {
+    model("disconnect_lookup: an alias", 3, 24_185).keep_garbage().check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let key = registry.connect(ledger.client(1, 7, 0).alias(8)).unwrap().key;
         let reader = {
             let registry = Arc::clone(&registry);
-            thread::spawn(move || {
+            spawn(1, move || {
                 let guard = registry.pin();
                 let seen = [8, 7, 8, 7].map(|name| routed(&guard, name).is_some());
                 assert!(seen.is_sorted_by(|before, after| before >= after), "{seen:?}");

@@ -1,41 +1,55 @@
 //! F: growth stops nobody, and a scan finds every entry that was put before it began.
 #![cfg(loom)]
 
-use loom::thread;
-use loom_tests::{Ledger, Small, model, routed, small};
+use loom_tests::{Ledger, Small, SmallGuard, model, routed, small, spawn};
 use std::sync::Arc;
+use tandem_registry::ClientKey;
+
+/// Node ids of one shard, and client ids that do not crowd theirs: it is the node table that grows. It is
+/// the same code as the other one.
+const NAMES: [(u64, u64); 5] = [(0, 0), (1, 2), (2, 3), (4, 6), (5, 7)];
+
+fn connect(registry: &Small, ledger: &Ledger, client: usize) -> ClientKey {
+    let (id, node) = NAMES[client];
+    ledger.connect(registry, id, node, client as u64)
+}
 
 /// One line of three places, and three clients in it: the next one makes it grow.
-fn about_to_grow(ledger: &Ledger) -> Arc<Small> {
-    let registry = small().capacity(3).build().unwrap();
-    for client in 0..3 {
-        ledger.connect(&registry, client, client, client);
-    }
-    Arc::new(registry)
+fn about_to_grow(ledger: &Ledger) -> (Arc<Small>, Vec<ClientKey>) {
+    let registry = small().capacity(5).shards(2).build().unwrap();
+    let keys = (0..3).map(|client| connect(&registry, ledger, client)).collect();
+    (Arc::new(registry), keys)
 }
 
 /// The same after the next one: the line has spilled, and is split by the next writer that comes by.
-fn about_to_split(ledger: &Ledger) -> Arc<Small> {
-    let registry = about_to_grow(ledger);
-    ledger.connect(&registry, 3, 3, 3);
-    registry
+fn about_to_split(ledger: &Ledger) -> (Arc<Small>, Vec<ClientKey>) {
+    let (registry, mut keys) = about_to_grow(ledger);
+    keys.push(connect(&registry, ledger, 3));
+    (registry, keys)
+}
+
+/// Those of the first `clients` that live are found, the others are not.
+fn assert_routes(registry: &Small, clients: usize, lives: impl Fn(usize) -> bool) {
+    let guard = registry.pin();
+    for (client, (_, node)) in NAMES.into_iter().enumerate().take(clients) {
+        assert_eq!(routed(&guard, node), lives(client).then_some(client as u64), "{client}");
+    }
 }
 
 /// A split, from its first step to its last, under the eyes of one lookup.
 #[test]
 fn a_split_against_lookup() {
-    model("growth: a split against a lookup", 3, 28_503).check(|| {
+    model("growth: a split against a lookup", 3, 1_482).keep_garbage().check(|| {
         let ledger = Ledger::default();
-        let registry = about_to_split(&ledger);
+        let (registry, keys) = about_to_split(&ledger);
         let reader = {
             let registry = Arc::clone(&registry);
-            thread::spawn(move || assert_eq!(routed(&registry.pin(), 3), Some(3)))
+            spawn(1, move || assert_eq!(routed(&registry.pin(), NAMES[3].1), Some(3)))
         };
-        drop(registry.disconnect(&0));
+        let removed = registry.disconnect_key(keys[0]);
         reader.join().unwrap();
-        for client in 0..4 {
-            assert_eq!(routed(&registry.pin(), client), (client > 0).then_some(client));
-        }
+        drop(removed);
+        assert_routes(&registry, 4, |client| client > 0);
         drop(registry);
         ledger.settle();
     });
@@ -44,61 +58,67 @@ fn a_split_against_lookup() {
 /// Two writers split the same line.
 #[test]
 fn a_split_against_a_split() {
-    model("growth: a split against a split", 3, 20_000).cut_after(15).check(|| {
+    model("growth: a split against a split", 3, 22_722).keep_garbage().cut_after(100).check(|| {
         let ledger = Ledger::default();
-        let registry = about_to_split(&ledger);
+        let (registry, keys) = about_to_split(&ledger);
+        let (first, last) = (keys[0], keys[3]);
         let other = {
             let registry = Arc::clone(&registry);
-            thread::spawn(move || drop(registry.disconnect(&3)))
+            spawn(1, move || registry.disconnect_key(last).unwrap())
         };
-        drop(registry.disconnect(&0));
-        other.join().unwrap();
-        for client in 0..4 {
-            let lives = client == 1 || client == 2;
-            assert_eq!(routed(&registry.pin(), client), lives.then_some(client));
-        }
+        let removed = registry.disconnect_key(first).unwrap();
+        drop((removed, other.join().unwrap()));
+        assert_routes(&registry, 4, |client| client == 1 || client == 2);
         drop(registry);
         ledger.settle();
     });
 }
 
+/// Growth from its first step to its last, under the eyes of `read`.
+fn grow_under(read: impl Fn(&SmallGuard<'_>) + 'static) {
+    let ledger = Ledger::default();
+    let (registry, _) = about_to_grow(&ledger);
+    let reader = {
+        let registry = Arc::clone(&registry);
+        spawn(1, move || read(&registry.pin()))
+    };
+    // Spills, and so begins to grow; the next one splits the line that it needs.
+    connect(&registry, &ledger, 3);
+    connect(&registry, &ledger, 4);
+    reader.join().unwrap();
+    drop(registry);
+    ledger.settle();
+}
+
 #[test]
-fn against_lookup() {
-    model("growth: lookup", 3, 20_000).cut_after(20).check(|| {
-        let ledger = Ledger::default();
-        let registry = about_to_grow(&ledger);
-        let reader = {
-            let registry = Arc::clone(&registry);
-            thread::spawn(move || {
-                let guard = registry.pin();
-                assert_eq!(routed(&guard, 1), Some(1));
-                let newest = [routed(&guard, 3), routed(&guard, 3)];
-                assert!(newest.is_sorted(), "{newest:?}");
-            })
-        };
-        // Spills, and so begins to grow; the next one splits the line that it needs.
-        ledger.connect(&registry, 3, 3, 3);
-        ledger.connect(&registry, 4, 4, 4);
-        reader.join().unwrap();
-        drop(registry);
-        ledger.settle();
+fn against_lookup_of_one_that_stays() {
+    model("growth: lookup of one that stays", 3, 1_621).keep_garbage().cut_after(100).check(|| {
+        grow_under(|guard| assert_eq!(routed(guard, NAMES[1].1), Some(1)));
+    });
+}
+
+#[test]
+fn against_lookups_of_the_newest() {
+    model("growth: lookups of the newest", 3, 1_000).keep_garbage().cut_after(100).check(|| {
+        grow_under(|guard| {
+            let newest = [(); 2].map(|()| routed(guard, NAMES[3].1));
+            assert!(newest.is_sorted(), "{newest:?}");
+        });
     });
 }
 
 #[test]
 fn against_connect() {
-    model("growth: connect", 3, 20_000).cut_after(20).check(|| {
+    model("growth: connect", 3, 6_543).keep_garbage().cut_after(100).check(|| {
         let ledger = Ledger::default();
-        let registry = about_to_grow(&ledger);
+        let (registry, _) = about_to_grow(&ledger);
         let grow = {
             let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
-            thread::spawn(move || ledger.connect(&registry, 3, 3, 3))
+            spawn(1, move || connect(&registry, &ledger, 3))
         };
-        ledger.connect(&registry, 4, 4, 4);
+        connect(&registry, &ledger, 4);
         grow.join().unwrap();
-        for client in 0..5 {
-            assert_eq!(routed(&registry.pin(), client), Some(client));
-        }
+        assert_routes(&registry, 5, |_| true);
         drop(registry);
         ledger.settle();
     });
@@ -106,20 +126,18 @@ fn against_connect() {
 
 #[test]
 fn against_disconnect() {
-    model("growth: disconnect", 3, 18_385).check(|| {
+    model("growth: disconnect", 3, 429).keep_garbage().check(|| {
         let ledger = Ledger::default();
-        let registry = about_to_grow(&ledger);
+        let (registry, keys) = about_to_grow(&ledger);
         let grow = {
             let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
-            thread::spawn(move || ledger.connect(&registry, 3, 3, 3))
+            spawn(1, move || connect(&registry, &ledger, 3))
         };
-        drop(registry.disconnect(&1).unwrap());
-        assert!(routed(&registry.pin(), 1).is_none());
+        let removed = registry.disconnect_key(keys[1]).unwrap();
+        assert!(routed(&registry.pin(), NAMES[1].1).is_none());
         grow.join().unwrap();
-        assert!(routed(&registry.pin(), 1).is_none());
-        for client in [0, 2, 3] {
-            assert_eq!(routed(&registry.pin(), client), Some(client));
-        }
+        drop(removed);
+        assert_routes(&registry, 4, |client| client != 1);
         drop(registry);
         ledger.settle();
     });

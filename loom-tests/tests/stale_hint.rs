@@ -2,8 +2,7 @@
 //! no miss there.
 #![cfg(loom)]
 
-use loom::thread;
-use loom_tests::{Ledger, model, routed, small};
+use loom_tests::{Ledger, model, routed, small, spawn};
 use std::sync::Arc;
 
 /// Of the node ids 0 to 3, this one is in the upper half of the array that has grown.
@@ -20,7 +19,7 @@ fn while_an_array_moves() {
         }
         let reader = {
             let registry = Arc::clone(&registry);
-            thread::spawn(move || assert_eq!(routed(&registry.pin(), UPPER), Some(UPPER)))
+            spawn(1, move || assert_eq!(routed(&registry.pin(), UPPER), Some(UPPER)))
         };
         drop(registry.disconnect(&0));
         reader.join().unwrap();

@@ -1,19 +1,18 @@
 //! B: what is done by an old key cannot harm the reconnect, nor a client that has the slot now.
 #![cfg(loom)]
 
-use loom::thread;
-use loom_tests::{Ledger, model, routed, small};
+use loom_tests::{Ledger, model, routed, small, spawn};
 use std::sync::Arc;
 
 #[test]
 fn disconnect_against_a_reconnect() {
-    model("stale_key: disconnect against a reconnect", 3, 1_341).check(|| {
+    model("stale_key: disconnect against a reconnect", 3, 825).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let old = ledger.connect(&registry, 1, 7, 0);
         let late = {
             let registry = Arc::clone(&registry);
-            thread::spawn(move || registry.disconnect_key(old).is_some())
+            spawn(1, move || registry.disconnect_key(old).is_some())
         };
         let connected = registry.connect(ledger.client(1, 7, 1)).unwrap();
         let late = late.join().unwrap();
@@ -28,13 +27,13 @@ fn disconnect_against_a_reconnect() {
 
 #[test]
 fn lookups_against_the_slot_used_again() {
-    model("stale_key: lookups, the slot used again", 3, 1_283).check(|| {
+    model("stale_key: lookups, the slot used again", 3, 1_109).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let old = ledger.connect(&registry, 1, 7, 0);
         let reader = {
             let registry = Arc::clone(&registry);
-            thread::spawn(move || {
+            spawn(1, move || {
                 let guard = registry.pin();
                 if let Some(client) = guard.get(old) {
                     assert_eq!((*client.id(), client.stream().unwrap().of), (1, 0));
@@ -55,13 +54,13 @@ fn lookups_against_the_slot_used_again() {
 
 #[test]
 fn a_late_disconnect_against_the_slot_used_again() {
-    model("stale_key: disconnect, the slot used again", 3, 400).check(|| {
+    model("stale_key: disconnect, the slot used again", 3, 306).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let old = ledger.connect(&registry, 1, 7, 0);
         let late = {
             let registry = Arc::clone(&registry);
-            thread::spawn(move || registry.disconnect_key(old).is_some())
+            spawn(1, move || registry.disconnect_key(old).is_some())
         };
         let mine = registry.disconnect_key(old).is_some();
         registry.flush();

@@ -1,19 +1,18 @@
 //! D: while a node id is taken over, a lookup by node id never misses and never goes back.
 #![cfg(loom)]
 
-use loom::thread;
-use loom_tests::{Fixed, Ledger, model, routed, small};
+use loom_tests::{Fixed, Ledger, model, routed, small, spawn};
 use std::sync::Arc;
 
 #[test]
 fn no_gap_and_no_way_back() {
-    model("takeover_lookup: by node id", 3, 54_224).check(|| {
+    model("takeover_lookup: by node id", 3, 15_475).keep_garbage().check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         ledger.connect(&registry, 1, 7, 0);
         let reader = {
             let registry = Arc::clone(&registry);
-            thread::spawn(move || {
+            spawn(1, move || {
                 let guard = registry.pin();
                 let first = routed(&guard, 7).expect("no gap");
                 let second = routed(&guard, 7).expect("no gap");
@@ -39,7 +38,7 @@ fn no_way_back_from_one_kind_of_lookup_to_another() {
         let old = ledger.connect(&registry, 1, 7, 0);
         let reader = {
             let registry = Arc::clone(&registry);
-            thread::spawn(move || {
+            spawn(1, move || {
                 let first = registry.key_by_node(&7).expect("no gap");
                 let second = registry.pin().route(&7).expect("no gap").key();
                 assert!(first == old || second != old, "from {first:?} back to {second:?}");
@@ -63,7 +62,7 @@ fn no_gap_where_hashes_collide() {
         ledger.connect(&registry, 2, 0x27, 9);
         let reader = {
             let registry = Arc::clone(&registry);
-            thread::spawn(move || {
+            spawn(1, move || {
                 assert!(routed(&registry.pin(), 0x17).is_some_and(|of| of < 2), "no gap");
             })
         };
@@ -79,28 +78,30 @@ fn no_gap_where_hashes_collide() {
 /// Three threads: the older client is disconnected by its key meanwhile.
 #[test]
 fn no_way_back_though_the_older_one_disconnects() {
-    model("takeover_lookup: the older one disconnects", 2, 20_000).cut_after(20).check(|| {
+    let model = model("takeover_lookup: the older one disconnects", 2, 20_000);
+    model.keep_garbage().cut_after(100).check(|| {
         let ledger = Ledger::default();
-        let registry = Arc::new(small().build().unwrap());
+        let registry = Arc::new(small().capacity(4).shards(4).build().unwrap());
         let old = ledger.connect(&registry, 1, 7, 0);
+        let newcomer = ledger.client(2, 7, 1);
         let leaver = {
             let registry = Arc::clone(&registry);
-            thread::spawn(move || registry.disconnect_key(old).is_some())
+            spawn(1, move || registry.disconnect_key(old))
         };
         let reader = {
             let registry = Arc::clone(&registry);
-            thread::spawn(move || {
+            spawn(2, move || {
                 let guard = registry.pin();
                 let seen = [routed(&guard, 7), routed(&guard, 7)];
                 // 0, then nothing if it left first, then 1.
                 assert!(!matches!(seen, [Some(1), None | Some(0)] | [None, Some(0)]), "{seen:?}");
             })
         };
-        let connected = registry.connect(ledger.client(2, 7, 1)).unwrap();
+        let connected = registry.connect(newcomer).unwrap();
         let left = leaver.join().unwrap();
-        assert_eq!(left, connected.displaced.is_empty(), "it ended once");
-        drop(connected);
         reader.join().unwrap();
+        assert_eq!(left.is_some(), connected.displaced.is_empty(), "it ended once");
+        drop((left, connected));
         drop(registry);
         ledger.settle();
     });
@@ -110,13 +111,13 @@ fn no_way_back_though_the_older_one_disconnects() {
 /// older client after another lookup had the newcomer.
 #[test]
 fn no_way_back_from_a_newcomer_that_left() {
-    model("takeover_lookup: the newcomer leaves", 3, 246_407).check(|| {
+    model("takeover_lookup: the newcomer leaves", 3, 114_412).keep_garbage().check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         ledger.connect(&registry, 1, 7, 0);
         let reader = {
             let registry = Arc::clone(&registry);
-            thread::spawn(move || {
+            spawn(1, move || {
                 let guard = registry.pin();
                 let seen = [routed(&guard, 7), routed(&guard, 7)];
                 let back = matches!(seen, [Some(1), Some(0)] | [None, Some(_)]);

@@ -4,6 +4,7 @@
 #![allow(missing_docs)]
 
 use super::epoch::{Pin, Reclaimer};
+pub use super::quarantine::keep_garbage;
 use super::{Panics, Slab};
 use crate::sync::{AtomicU32, AtomicUsize, Ordering, ThreadNumber, UnsafeCell};
 

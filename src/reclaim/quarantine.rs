@@ -9,12 +9,24 @@
 //! Its books are not loom's: they are kept between two steps of the model, under a lock that is never
 //! contended. What a real epoch orders goes through two modelled words.
 
+use core::cell::Cell;
 use core::ptr::NonNull;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use super::{Header, Panics, Slab, Tally};
-use crate::sync::{AtomicU32, AtomicUsize, Ordering};
+use crate::sync::{AtomicU32, AtomicUsize, Ordering, ThreadNumber};
+
+thread_local! {
+    static KEEP: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Has the reclaimers that are made from now on keep all garbage to their end. For models of races that
+/// have nothing to do with reclamation: pins order nothing then, which a model has to try out otherwise.
+/// Retiring twice is noticed still. Loom's threads are all on one of the system's.
+pub fn keep_garbage(keep: bool) {
+    KEEP.set(keep);
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Item {
@@ -49,6 +61,7 @@ impl Books {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Reclaimer {
+    keeps: bool,
     books: Mutex<Books>,
     /// Every end of a pin, in the order of the model: before the disposal of what it kept.
     ended: AtomicUsize,
@@ -64,12 +77,18 @@ unsafe impl Sync for Reclaimer {}
 /// See `epoch::Pin`.
 pub(crate) struct Pin<'r> {
     reclaimer: &'r Reclaimer,
+    number: u32,
     taken: u64,
 }
 
 impl Reclaimer {
     pub(crate) fn new() -> Self {
-        Self { books: Mutex::default(), ended: AtomicUsize::new(0), announced: AtomicUsize::new(0) }
+        Self {
+            keeps: KEEP.get(),
+            books: Mutex::default(),
+            ended: AtomicUsize::new(0),
+            announced: AtomicUsize::new(0),
+        }
     }
 
     fn books(&self) -> std::sync::MutexGuard<'_, Books> {
@@ -77,6 +96,10 @@ impl Reclaimer {
     }
 
     pub(crate) fn pin(&self) -> Pin<'_> {
+        let number = ThreadNumber::current().value();
+        if self.keeps {
+            return Pin { reclaimer: self, number, taken: 0 };
+        }
         let taken = {
             let mut books = self.books();
             books.clock += 1;
@@ -86,7 +109,7 @@ impl Reclaimer {
         };
         // A read-modify-write, so that it reads the latest: what an epoch's own fence does.
         self.announced.fetch_add(0, Ordering::Acquire);
-        Pin { reclaimer: self, taken }
+        Pin { reclaimer: self, number, taken }
     }
 
     pub(crate) fn outstanding(&self) -> usize {
@@ -99,6 +122,9 @@ impl Reclaimer {
 
     /// What no pin can reach any more.
     fn ripe(&self) -> Vec<Item> {
+        if self.keeps {
+            return Vec::new();
+        }
         let over: Vec<Item> = {
             let books = self.books();
             let unannounced = books.retired.iter().filter(|retired| retired.announced.is_none());
@@ -176,7 +202,7 @@ impl Reclaimer {
 
 impl Pin<'_> {
     pub(crate) fn thread(&self) -> u32 {
-        0
+        self.number
     }
 
     pub(crate) fn repin(&mut self) {
@@ -205,6 +231,9 @@ impl Pin<'_> {
 
 impl Drop for Pin<'_> {
     fn drop(&mut self) {
+        if self.reclaimer.keeps {
+            return;
+        }
         // Release: what this pin read comes before the disposal of what it kept, see `dispose`.
         self.reclaimer.ended.fetch_add(1, Ordering::Release);
         self.reclaimer.books().pins.remove(&self.taken);

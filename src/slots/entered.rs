@@ -89,27 +89,21 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         cold.collected.store(0, Ordering::Relaxed);
         // Relaxed: the same.
         cold.holds.store(1, Ordering::Relaxed);
-        let kind = match facts {
-            Facts::Client { .. } => Kind::Client,
-            Facts::Alias { .. } => Kind::Alias,
-        };
-        let word = Word::entering(generation, kind, swung);
+        let word = Word::entering(generation, facts.kind(), swung);
         // Release: whoever reads a word of this incarnation sees the record.
         self.word_of(slot).store(word.raw(), Ordering::Release);
         Entered { slot }
     }
 
-    /// Client id, unless it is an alias, and node name of a record on its way.
+    /// Client id, unless it is an alias, and node name of a record of that kind on its way.
     ///
     /// # Safety
     ///
-    /// The record is the caller's own ([`Entered`]); or its word was read under a pin that is held for as
+    /// The record is of that kind. It is the caller's own ([`Entered`]); or its word was read under a pin that is held for as
     /// long as the names are used, and it gives them back to nobody (`tandem::drive`).
-    pub(crate) unsafe fn names_of_entered(&self, slot: u32) -> (Option<&Id>, &Node) {
-        // Relaxed: the kind does not change.
-        let word = Word::from_raw(self.word_of(slot).load(Ordering::Relaxed));
+    pub(crate) unsafe fn names_of_entered(&self, slot: u32, kind: Kind) -> (Option<&Id>, &Node) {
         let (hot, warm) = (self.hot(slot), self.warm(slot));
-        let id = (!word.is_alias()).then(|| {
+        let id = (kind == Kind::Client).then(|| {
             // SAFETY: filled, and moved by nobody meanwhile: the caller's promise.
             warm.id.with(|cell| unsafe { (*cell).assume_init_ref() })
         });

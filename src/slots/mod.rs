@@ -37,7 +37,7 @@ use crate::list::List;
 use crate::reclaim::Pin;
 use crate::segments::{FirstLen, MAX_ITEMS, Segments};
 use crate::stack::IndexStack;
-use crate::state::{Phase, Word};
+use crate::state::{Kind, Phase, Word};
 use crate::swing::Swing;
 use crate::sync::{AtomicU32, AtomicU64, Ordering, UnsafeCell};
 use crate::table::Hash;
@@ -53,6 +53,13 @@ pub(crate) enum Facts {
 }
 
 impl Facts {
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Client { .. } => Kind::Client,
+            Self::Alias { .. } => Kind::Alias,
+        }
+    }
+
     pub(crate) fn id(&self) -> Option<Hash> {
         match *self {
             Self::Client { id, .. } => Some(id),
@@ -333,6 +340,20 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         // Acquire: as in `see`.
         let word = Word::from_raw(word.load(Ordering::Acquire));
         word.is_plain().then(|| Plain::new(self, segment, slot, word))
+    }
+
+    /// What was seen of a slot before.
+    ///
+    /// # Safety
+    ///
+    /// The word was read from the slot under this pin.
+    pub(crate) unsafe fn recall<'p>(
+        &'p self,
+        slot: u32,
+        word: Word,
+        _pin: &'p Pin<'_>,
+    ) -> Seen<'p, Id, Node, Info, Stream> {
+        Seen::new(self, slot, word)
     }
 
     /// What is at that address now: the same incarnation, in whatever phase. The slot may be anything.

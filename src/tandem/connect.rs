@@ -14,7 +14,7 @@ use crate::places::Ask;
 use crate::policy::Policy;
 use crate::reclaim::attempt;
 use crate::slots::{Address, Contents, Ended, Entered, Evictor, Facts};
-use crate::state::{Phase, Refusal, Word};
+use crate::state::{Kind, Phase, Refusal, Word};
 use crate::sync::{Ordering, fence};
 use crate::table::Hash;
 
@@ -139,7 +139,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
                     Pass::Ended | Pass::Again => return,
                 },
                 Phase::Live => {
-                    let Some(verdict) = self.compare(slot, &rival, call) else {
+                    let Some(verdict) = self.compare(slot, facts.kind(), &rival, call) else {
                         return;
                     };
                     let is_alias = rival.word.is_alias();
@@ -264,7 +264,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         }
         for ended in self.collect_evicted(address, Some(ids.0), ids.1, call) {
             // SAFETY: the record is the caller's own, was live, and is kept by the pin.
-            let (id, _) = unsafe { self.slots.names_of_entered(slot) };
+            let (id, _) = unsafe { self.slots.names_of_entered(slot, Kind::Client) };
             let same_id = attempt(|| id == Some(self.slots.id_of(&ended)));
             let same_id = same_id.unwrap_or_else(|payload| {
                 call.panics.keep(payload);

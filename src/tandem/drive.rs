@@ -183,10 +183,10 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
             let known = verdicts.iter().find(|known| known.rival == rival.address());
             let verdict = match known {
                 Some(&verdict) => verdict,
-                None if certain => self.compare(me, rival, call)?,
+                None if certain => self.compare(me, facts.kind(), rival, call)?,
                 None if role == Role::Helper => return None,
                 None => {
-                    let verdict = self.compare(me, rival, call)?;
+                    let verdict = self.compare(me, facts.kind(), rival, call)?;
                     verdicts.push(verdict);
                     verdict
                 }
@@ -221,14 +221,18 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
     }
 
     /// A newcomer's question to a live rival. `None`: the rival is gone, or a user's `Eq` panicked.
-    pub(super) fn compare(&self, me: u32, rival: &Rival, call: &mut Call<'_>) -> Option<Verdict> {
-        let theirs = self.slots.see(rival.slot, &call.pin).live()?;
-        if theirs.address() != rival.address() {
-            return None;
-        }
+    pub(super) fn compare(
+        &self,
+        me: u32,
+        kind: Kind,
+        rival: &Rival,
+        call: &mut Call<'_>,
+    ) -> Option<Verdict> {
+        // SAFETY: `rivals` read the word, under the pin of the call.
+        let theirs = unsafe { self.slots.recall(rival.slot, rival.word, &call.pin) }.live()?;
         // SAFETY: `me` is the caller's own (`Role::Owner`, and `wait` is the owner's alone), or it is
-        // armed under the pin and will not be refused, see `judge`.
-        let (id, node) = unsafe { self.slots.names_of_entered(me) };
+        // armed under the pin and will not be refused, see `judge`. The kind is from its facts.
+        let (id, node) = unsafe { self.slots.names_of_entered(me, kind) };
         let same_id = || rival.by_id && id.is_some_and(|id| id == theirs.id());
         match attempt(|| (same_id(), rival.by_node && node == theirs.node())) {
             Ok((same_id, same_node)) => {

@@ -23,7 +23,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
             let mut missed = false;
             for rival in self.rivals(newcomer, facts, call) {
                 let older = rival.word.is_live() && rival.word.generation() < word.generation();
-                if older && self.bears_names(newcomer, &rival, call) {
+                if older && self.bears_names(newcomer, word, &rival, call) {
                     missed |= !self.evict(rival, newcomer, word, call);
                 }
             }
@@ -34,12 +34,13 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
     }
 
     /// Whether the live rival bears a name of the live newcomer. A panic of a user's `Eq` is a no.
-    fn bears_names(&self, newcomer: u32, rival: &Rival, call: &mut Call<'_>) -> bool {
+    fn bears_names(&self, newcomer: u32, word: Word, rival: &Rival, call: &mut Call<'_>) -> bool {
         let pin = &call.pin;
-        let mine = self.slots.see(newcomer, pin).live();
-        let theirs = self.slots.see(rival.slot, pin).live();
+        // SAFETY: `settle` read the word, under the pin of the call.
+        let mine = unsafe { self.slots.recall(newcomer, word, pin) }.live();
+        // SAFETY: `rivals` read the word, under the pin of the call.
+        let theirs = unsafe { self.slots.recall(rival.slot, rival.word, pin) }.live();
         let (Some(mine), Some(theirs)) = (mine, theirs) else {
-            // One of them moved on: a dead rival is out of the way, a dead newcomer's step fails.
             return false;
         };
         if rival.word.is_alias() && self.owner_of(rival.slot, pin).is_none() {

@@ -1,0 +1,166 @@
+//! Every unordered pair of public operations, on the same two clients and their names.
+//!
+//! The oracle is the registry itself, one call after the other: what the two said and who is found in the
+//! end must be what some order of their atomic parts gives (A to D; the parts are in `operation`). A walk
+//! is judged by H. Every stream is dropped once (G).
+#![cfg(loom)]
+
+mod operation;
+mod world;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use loom_tests::{Explored, Limits, spawn};
+use operation::{MUTATORS, Operation, Part, READERS, Runner};
+use tandem_registry::Policy;
+use world::World;
+
+/// What the first bring along is counted from here, and what the second.
+const NUMBERS: [u64; 2] = [10, 20];
+
+/// Every order of the parts of two operations: which of the two is next.
+fn orders(left: usize, right: usize) -> Vec<Vec<usize>> {
+    if left == 0 && right == 0 {
+        return vec![Vec::new()];
+    }
+    let mut all = Vec::new();
+    for (next, (left, right)) in
+        [(0, (left.checked_sub(1), Some(right))), (1, (Some(left), right.checked_sub(1)))]
+    {
+        if let (Some(left), Some(right)) = (left, right) {
+            all.extend(orders(left, right).into_iter().map(|mut order| {
+                order.insert(0, next);
+                order
+            }));
+        }
+    }
+    all
+}
+
+fn conclude(world: World, mut runners: [Runner; 2]) -> String {
+    let state = world.state();
+    for runner in &runners {
+        runner.judge_walk(&world);
+    }
+    let said = runners.each_mut().map(Runner::result);
+    drop(runners);
+    world.settle();
+    format!("{said:?} {state}")
+}
+
+/// What one order of the parts gives.
+fn sequentially(pair: [Operation; 2], policy: Policy, order: &[usize]) -> String {
+    let mut world = World::new(policy);
+    let mut at = 0;
+    let mut runners = pair.map(|operation| {
+        at += 1;
+        Runner::new(operation, NUMBERS[at - 1], &mut world)
+    });
+    world.release_session();
+    let mut parts: [std::slice::Iter<'_, Part>; 2] = pair.map(|operation| operation.parts().iter());
+    for &next in order {
+        runners[next].run_part(*parts[next].next().expect("as many as there are parts"));
+    }
+    conclude(world, runners)
+}
+
+fn at_once(pair: [Operation; 2], policy: Policy, allowed: &BTreeSet<String>) {
+    let mut world = World::new(policy);
+    let first = Runner::new(pair[0], NUMBERS[0], &mut world);
+    let second = Runner::new(pair[1], NUMBERS[1], &mut world);
+    world.release_session();
+    let other = spawn(1, move || first.run());
+    let second = second.run();
+    let outcome = conclude(world, [other.join().unwrap(), second]);
+    assert!(allowed.contains(&outcome), "{outcome}\nis none of\n{allowed:#?}");
+}
+
+/// The outcomes of all orders, found out in a model of one thread.
+fn allowed(pair: [Operation; 2], policy: Policy) -> BTreeSet<String> {
+    let outcomes = Arc::new(Mutex::new(BTreeSet::new()));
+    let found = Arc::clone(&outcomes);
+    let limits = Limits { preemptions: 0, executions: None, time: None };
+    loom_tests::explore(limits, true, move || {
+        for order in orders(pair[0].parts().len(), pair[1].parts().len()) {
+            let outcome = sequentially(pair, policy, &order);
+            found.lock().unwrap().insert(outcome);
+        }
+    });
+    let outcomes = outcomes.lock().unwrap();
+    outcomes.clone()
+}
+
+/// Explores a pair, says how many executions that were, and returns the number.
+fn explore(pair: [Operation; 2], policy: Policy, limits: Limits) -> usize {
+    let allowed = allowed(pair, policy);
+    // Of two mutators the race is about who wins; values that go too early are for readers to meet.
+    let keeps_garbage = !pair.contains(&Operation::Flush) && !READERS.contains(&pair[0]);
+    let race = move || at_once(pair, policy, &allowed);
+    let Explored { executions, complete, .. } = loom_tests::explore(limits, keeps_garbage, race);
+    let how = if complete { "complete" } else { "cut" };
+    println!("pair: {:?} {:?} {policy:?} {executions} {how}", pair[0], pair[1]);
+    executions
+}
+
+/// All pairs of `first` and `second`, each unordered one once, under both policies where they matter.
+fn pairs(
+    first: &'static [Operation],
+    second: &'static [Operation],
+) -> impl Iterator<Item = ([Operation; 2], Policy)> {
+    let pairs = first.iter().enumerate().flat_map(move |(at, &one)| {
+        let from = if first.as_ptr() == second.as_ptr() { at } else { 0 };
+        second[from..].iter().map(move |&other| [one, other])
+    });
+    // There is one session.
+    let pairs = pairs.filter(|pair| *pair != [Operation::EndSession; 2]);
+    pairs.flat_map(|pair| {
+        let conflicts = |operation: Operation| {
+            operation.is_connect()
+                || matches!(operation, Operation::TakeAlias | Operation::AddAlias)
+        };
+        let policies = if pair.into_iter().any(conflicts) {
+            &[Policy::Takeover, Policy::Reject][..]
+        } else {
+            &[Policy::Takeover]
+        };
+        policies.iter().map(move |&policy| (pair, policy))
+    })
+}
+
+/// Mutators at 2 preemptions, each pair complete or the same first part of it every time.
+#[test]
+fn mutators() {
+    const RECORDED: usize = 1;
+    let limits = Limits { preemptions: 2, executions: Some(400), time: None };
+    let explored = pairs(&MUTATORS, &MUTATORS).map(|(pair, policy)| explore(pair, policy, limits));
+    let sum: usize = explored.sum();
+    println!("pairs of mutators: {sum} executions");
+    assert!(sum >= RECORDED / 10 * 9, "{sum} executions are under 90% of {RECORDED}");
+}
+
+/// All pairs, deeper: `cargo xtask pairs`. Readers are the spawned thread (see `loom_tests`); two mutators
+/// take turns at that.
+#[test]
+#[ignore = "a campaign"]
+fn campaign() {
+    let number = |name, default| {
+        let text = std::env::var(name).ok();
+        text.map_or(default, |text| text.parse().expect("a number"))
+    };
+    let limits = Limits {
+        preemptions: number("PAIRS_PREEMPTIONS", 3),
+        executions: None,
+        time: Some(Duration::from_secs(number("PAIRS_SECONDS", 10) as u64)),
+    };
+    for (pair, policy) in pairs(&READERS, &READERS).chain(pairs(&READERS, &MUTATORS)) {
+        explore(pair, policy, limits);
+    }
+    for (pair, policy) in pairs(&MUTATORS, &MUTATORS) {
+        explore(pair, policy, limits);
+        if pair[0] != pair[1] {
+            explore([pair[1], pair[0]], policy, limits);
+        }
+    }
+}
