@@ -19,6 +19,7 @@
 mod fixtures;
 
 mod linearizable {
+    mod asleep;
     mod baton;
     mod calls;
     mod campaign;
