@@ -197,8 +197,13 @@ where
     {
         loop {
             let tandem = self.registry.tandem();
-            let live = tandem.find_by_node(hash, |other| node.equivalent(other), &self.pin)?;
-            match live.stream() {
+            let named = tandem.find_by_node(hash, |other| node.equivalent(other), &self.pin)?;
+            let live = named.client;
+            let stream = live.stream();
+            if !tandem.led_there(&named, &self.pin) {
+                continue;
+            }
+            match stream {
                 Current::Swung((stream, sequence)) => {
                     return Some(Route {
                         stream,
@@ -270,8 +275,10 @@ where
     {
         loop {
             let tandem = self.registry.tandem();
-            let live = tandem.find_by_id(hash, |other| id.equivalent(other), &self.pin)?;
-            if let Some(client) = ClientRef::new(live, self.registry.tag()) {
+            let named = tandem.find_by_id(hash, |other| id.equivalent(other), &self.pin)?;
+            if let Some(client) = ClientRef::new(named.client, self.registry.tag())
+                && tandem.led_there(&named, &self.pin)
+            {
                 return Some(client);
             }
         }
@@ -313,8 +320,10 @@ where
     {
         loop {
             let tandem = self.registry.tandem();
-            let live = tandem.find_by_node(hash, |other| node.equivalent(other), &self.pin)?;
-            if let Some(client) = ClientRef::new(live, self.registry.tag()) {
+            let named = tandem.find_by_node(hash, |other| node.equivalent(other), &self.pin)?;
+            if let Some(client) = ClientRef::new(named.client, self.registry.tag())
+                && tandem.led_there(&named, &self.pin)
+            {
                 return Some(client);
             }
         }

@@ -10,7 +10,8 @@
 //!
 //! In the other half the threads run free and yield at random such operations; without that, hardly any
 //! two calls of such short histories overlap. A history that nothing explains is printed whole and made
-//! shorter. `HISTORIES=n` sets how many are checked in all; for a campaign:
+//! shorter. `HISTORIES=n` sets how many are checked in all, `HISTORY_MODE=baton` or `free` that all are of
+//! one sort; for a campaign:
 //!
 //! ```text
 //! HISTORIES=10000000 cargo test --features steps --test linearizable -- --nocapture
@@ -19,6 +20,7 @@
 mod fixtures;
 
 mod linearizable {
+    mod asleep;
     mod baton;
     mod calls;
     mod campaign;

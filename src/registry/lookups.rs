@@ -30,8 +30,8 @@ where
     {
         let hash = self.hash_of(id);
         let pin = self.tandem.pin();
-        let live = self.tandem.find_by_id(hash, |other| id.equivalent(other), &pin)?;
-        Some(self.key_at(live.address()))
+        let named = self.tandem.find_by_id(hash, |other| id.equivalent(other), &pin)?;
+        Some(self.key_at(named.client.address()))
     }
 
     /// The key of the client with that node id or alias. `None`: there is none.
@@ -51,8 +51,8 @@ where
     {
         let hash = self.hash_of(node);
         let pin = self.tandem.pin();
-        let live = self.tandem.find_by_node(hash, |other| node.equivalent(other), &pin)?;
-        Some(self.key_at(live.address()))
+        let named = self.tandem.find_by_node(hash, |other| node.equivalent(other), &pin)?;
+        Some(self.key_at(named.client.address()))
     }
 
     /// Whether a client with that client id is connected.

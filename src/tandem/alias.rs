@@ -138,9 +138,9 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
     /// Whether the name is an alias of `owner` that a lookup finds: one that is about to be evicted does
     /// not count any more.
     fn leads_to(&self, owner: Address, hash: Hash, name: &Node, pin: &Pin<'_>) -> bool {
-        self.find_by_node(hash, |other| other == name, pin).is_some_and(|client| {
+        self.find_by_node(hash, |other| other == name, pin).is_some_and(|named| {
             // Not by its node id, so by an alias.
-            client.address() == owner && client.node() != name
+            named.client.address() == owner && named.client.node() != name
         })
     }
 

@@ -4,6 +4,9 @@
 //! hit is a live word (linearization point: its read). Of several matches the newest live one counts, and
 //! its word is read again last, so that a lookup never goes back from a newcomer to the older client (D).
 //!
+//! A stream or info that was attached later is read behind a pointer, after the word: the name must lead to the
+//! client then, too ([`Tandem::led_there`]), else the lookup begins anew.
+//!
 //! A miss is believed if the control word is unchanged and no match that was seen armed has gone live
 //! meanwhile; else the scan is repeated, which means that a takeover or a split got on (F).
 //!
@@ -20,7 +23,7 @@ use crate::bucket::Count;
 use crate::reclaim::Pin;
 use crate::slots::{Address, Live, Plain};
 use crate::state::Phase;
-use crate::table::{Hash, Table};
+use crate::table::{Hash, Stamp, Table};
 
 /// What shows at first sight.
 pub(crate) enum Glance<'p, Id, Node, Info, Stream> {
@@ -30,6 +33,14 @@ pub(crate) enum Glance<'p, Id, Node, Info, Stream> {
     Absent,
     /// Anything may be: to be looked up in full.
     Unclear,
+}
+
+/// A client that a name led to.
+pub(crate) struct Named<'p, Id, Node, Info, Stream> {
+    pub(crate) client: Live<'p, Id, Node, Info, Stream>,
+    /// What bears the name: the client, or an alias of it.
+    bearer: Address,
+    stamp: Stamp<'p>,
 }
 
 impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
@@ -82,7 +93,7 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         hash: Hash,
         mut is_id: impl FnMut(&Id) -> bool,
         pin: &'p Pin<'_>,
-    ) -> Option<Live<'p, Id, Node, Info, Stream>> {
+    ) -> Option<Named<'p, Id, Node, Info, Stream>> {
         self.find(&self.ids, hash, |live| is_id(live.id()), pin)
     }
 
@@ -92,7 +103,7 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         hash: Hash,
         mut is_node: impl FnMut(&Node) -> bool,
         pin: &'p Pin<'_>,
-    ) -> Option<Live<'p, Id, Node, Info, Stream>> {
+    ) -> Option<Named<'p, Id, Node, Info, Stream>> {
         self.find(&self.nodes, hash, |live| is_node(live.node()), pin)
     }
 
@@ -102,7 +113,7 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         hash: Hash,
         mut bears_name: impl FnMut(&Live<'p, Id, Node, Info, Stream>) -> bool,
         pin: &'p Pin<'_>,
-    ) -> Option<Live<'p, Id, Node, Info, Stream>> {
+    ) -> Option<Named<'p, Id, Node, Info, Stream>> {
         let (stamp, count) = table.count(hash, pin);
         match count {
             Count::None if stamp.holds() => return None,
@@ -111,7 +122,7 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
                     && bears_name(&live)
                     && let Some(client) = self.client_of(live, pin)
                 {
-                    return Some(client);
+                    return Some(Named { client, bearer: live.address(), stamp });
                 }
             }
             _ => {}
@@ -127,7 +138,7 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         hash: Hash,
         mut bears_name: impl FnMut(&Live<'p, Id, Node, Info, Stream>) -> bool,
         pin: &'p Pin<'_>,
-    ) -> Option<Live<'p, Id, Node, Info, Stream>> {
+    ) -> Option<Named<'p, Id, Node, Info, Stream>> {
         loop {
             let (stamp, slots) = table.slots(hash, pin);
             let mut armed = Vec::new();
@@ -152,14 +163,14 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
             }
             if let Some((bearer, client)) = newest {
                 if met == 1 {
-                    return Some(client);
+                    return Some(Named { client, bearer, stamp });
                 }
                 // Another may have gone live and died since this one's word was read: read it again,
                 // last. Dead now, the older ones may be as well.
                 let again = self.slots.see(bearer.slot, pin).live();
                 let again = again.filter(|live| live.address() == bearer);
                 if let Some(client) = again.and_then(|live| self.client_of(live, pin)) {
-                    return Some(client);
+                    return Some(Named { client, bearer, stamp });
                 }
                 continue;
             }
@@ -171,6 +182,25 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
                 return None;
             }
         }
+    }
+
+    /// Whether the name led to the client when its stream and info were read, which was before this: a later
+    /// one may have come when the name was another's, though the client was live still (D).
+    pub(crate) fn led_there(
+        &self,
+        named: &Named<'_, Id, Node, Info, Stream>,
+        pin: &Pin<'_>,
+    ) -> bool {
+        let Named { client, bearer, stamp } = named;
+        if !client.word().is_swung() {
+            // What was read is what the client came with, and was current when the word was read.
+            return true;
+        }
+        // An alias can be taken away without a newcomer, and then its word says so. A newcomer raises the
+        // version of the chain before its commit.
+        let is_alias = *bearer != client.address();
+        let bears = |live: Live<'_, _, _, _, _>| live.address() == *bearer;
+        (!is_alias || self.slots.see(bearer.slot, pin).live().is_some_and(bears)) && stamp.holds()
     }
 
     /// The client that a live slot stands for: itself, or an alias's owner while it lives.

@@ -1,0 +1,148 @@
+//! Lookups that sleep through a takeover: too long a chain of moments for short histories to meet often.
+//!
+//! A lookup by node id is stopped at every step, then a newcomer to that node id at every one of its own;
+//! meanwhile the older client, which may be seen by its key to the last, gets another stream or loses its own.
+//! Once anybody has found the newcomer by the node id, what is done to the older one's stream is nothing that a
+//! lookup of that node id shows (D).
+
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+
+use tandem_registry::steps::with_hook;
+use tandem_registry::{NewClient, Registry, StreamKey};
+
+type Small = Registry<u8, u8, (), u16>;
+
+/// A thread that was stopped before its k-th step, if it has so many.
+struct Stopped<R> {
+    thread: JoinHandle<R>,
+    go: mpsc::Sender<()>,
+    was_stopped: bool,
+}
+
+impl<R: Send + 'static> Stopped<R> {
+    fn at(k: usize, act: impl FnOnce() -> R + Send + 'static) -> Self {
+        let (stopped, is_stopped) = mpsc::channel();
+        let (go, may_go) = mpsc::channel::<()>();
+        let thread = thread::spawn(move || {
+            let mut steps = 0;
+            let hook = move || {
+                if steps == k {
+                    stopped.send(()).expect("somebody waits");
+                    let _ = may_go.recv();
+                }
+                steps += 1;
+            };
+            with_hook(hook, act)
+        });
+        Self { thread, go, was_stopped: is_stopped.recv().is_ok() }
+    }
+
+    fn finish(self) -> R {
+        let _ = self.go.send(());
+        self.thread.join().expect("no call panics")
+    }
+}
+
+/// Stops `look` and the newcomer to id and node id at every step, with `change` in between. `look` says which
+/// stream it found.
+fn through_every_takeover(
+    (id, node): (u8, u8),
+    look: fn(&Small) -> Option<u16>,
+    change: fn(&Small, StreamKey),
+) {
+    for of_lookup in 0.. {
+        for of_newcomer in 0.. {
+            let registry: Arc<Small> = Arc::new(Registry::builder().shards(1).build().unwrap());
+            let older = registry.connect(NewClient::new(1, 1, ()).stream(10)).unwrap();
+            // So that its stream is behind a pointer.
+            let stream_key = registry.attach_stream(older.key, 11).unwrap();
+            let shared = Arc::clone(&registry);
+            let lookup = Stopped::at(of_lookup, move || look(&shared));
+            let shared = Arc::clone(&registry);
+            let newcomer = Stopped::at(of_newcomer, move || {
+                drop(shared.connect(NewClient::new(id, node, ()).stream(20)).unwrap());
+            });
+            if look(&registry) == Some(20) {
+                change(&registry, stream_key);
+            }
+            let (lookup_was, newcomer_was) = (lookup.was_stopped, newcomer.was_stopped);
+            let found = lookup.finish();
+            let right = matches!(found, Some(11 | 20));
+            newcomer.finish();
+            assert!(right, "{found:?}, lookup at step {of_lookup}, newcomer at {of_newcomer}");
+            if !lookup_was {
+                return;
+            }
+            if !newcomer_was {
+                break;
+            }
+        }
+    }
+}
+
+fn route(registry: &Small) -> Option<u16> {
+    registry.pin().route(&1).map(|route| *route.stream())
+}
+
+fn client(registry: &Small) -> Option<u16> {
+    registry.pin().client_by_node(&1).and_then(|client| client.stream().copied())
+}
+
+fn by_id(registry: &Small) -> Option<u16> {
+    registry.pin().client(&1).and_then(|client| client.stream().copied())
+}
+
+fn attach(registry: &Small, of: StreamKey) {
+    let _ = registry.attach_stream(of.client(), 12);
+}
+
+fn detach(registry: &Small, of: StreamKey) {
+    drop(registry.detach_stream(of));
+}
+
+#[test]
+fn a_route_shows_no_later_stream_of_the_older() {
+    through_every_takeover((2, 1), route, attach);
+}
+
+#[test]
+fn a_route_does_not_miss_for_the_older() {
+    through_every_takeover((2, 1), route, detach);
+}
+
+#[test]
+fn a_client_shows_no_later_stream_of_the_older() {
+    through_every_takeover((2, 1), client, attach);
+}
+
+#[test]
+fn a_client_does_not_miss_for_the_older() {
+    through_every_takeover((2, 1), client, detach);
+}
+
+#[test]
+fn a_client_by_its_id_shows_no_later_stream_of_the_older() {
+    through_every_takeover((1, 2), by_id, attach);
+}
+
+/// The same of an alias that is taken away: what its client gets afterwards is not seen by it.
+#[test]
+fn a_route_by_an_alias_shows_no_stream_from_after_its_end() {
+    let route = |registry: &Small| registry.pin().route(&9).map(|route| *route.stream());
+    for of_lookup in 0.. {
+        let registry: Arc<Small> = Arc::new(Registry::builder().shards(1).build().unwrap());
+        let client = registry.connect(NewClient::new(1, 1, ()).stream(10).alias(9)).unwrap();
+        registry.attach_stream(client.key, 11).unwrap();
+        let shared = Arc::clone(&registry);
+        let lookup = Stopped::at(of_lookup, move || route(&shared));
+        assert!(registry.remove_alias(client.key, &9));
+        registry.attach_stream(client.key, 12).unwrap();
+        let was_stopped = lookup.was_stopped;
+        let found = lookup.finish();
+        assert!(matches!(found, None | Some(11)), "{found:?}, lookup at step {of_lookup}");
+        if !was_stopped {
+            break;
+        }
+    }
+}
