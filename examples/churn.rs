@@ -3,6 +3,7 @@
 //!
 //! A plain program with few dependencies, so that it runs under a sanitizer as it is.
 
+use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -34,7 +35,37 @@ impl Drop for Stream {
     }
 }
 
-type Clients = Registry<u64, u64, u64, Stream>;
+type Clients = Registry<u64, u64, u64, Stream, Few>;
+
+/// A hasher with few answers, if asked for: chains overflow, and their blocks are replaced all the time.
+#[derive(Clone)]
+struct Few {
+    seed: RandomState,
+    mask: u64,
+}
+
+impl BuildHasher for Few {
+    type Hasher = FewHasher;
+
+    fn build_hasher(&self) -> FewHasher {
+        FewHasher { inner: self.seed.build_hasher(), mask: self.mask }
+    }
+}
+
+struct FewHasher {
+    inner: DefaultHasher,
+    mask: u64,
+}
+
+impl Hasher for FewHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.inner.write(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        self.inner.finish() & self.mask
+    }
+}
 
 /// Connects and disconnects clients over and over, and counts what becomes of them.
 #[derive(Parser)]
@@ -51,6 +82,9 @@ struct Options {
     /// Of the generator.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How many bits a hash has: with few, chains overflow.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=64))]
+    hash_bits: u32,
 }
 
 fn churn(clients: &Clients, options: &Options, thread: u64) {
@@ -85,7 +119,9 @@ fn churn(clients: &Clients, options: &Options, thread: u64) {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let clients = Clients::new();
+    let hasher = Few { seed: RandomState::new(), mask: u64::MAX >> (64 - options.hash_bits) };
+    let clients: Clients =
+        Registry::builder().hasher(hasher).build().expect("the settings are in range");
     // So that what a first pin sets up is there before the threads are.
     drop(clients.pin());
     let start = Instant::now();

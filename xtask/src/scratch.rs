@@ -70,10 +70,12 @@ pub enum End {
 
 /// Runs a program for at most so much of a processor's time; what it prints goes to `log`.
 pub fn run(program: &Command, limit: Duration, log: &Path) -> Result<Ran> {
+    // In whole seconds, as the system has it.
+    let limit = Duration::from_secs(limit.as_secs().max(1));
     let out = File::create(log)?;
     let mut limited = Command::new("bash");
     limited.args(["-c", "ulimit -t \"$1\"; shift; exec \"$@\"", "bash"]);
-    limited.arg(limit.as_secs().max(1).to_string()).arg(program.get_program());
+    limited.arg(limit.as_secs().to_string()).arg(program.get_program());
     limited.args(program.get_args());
     for (name, value) in program.get_envs() {
         limited.env(name, value.unwrap_or_default());
@@ -89,7 +91,7 @@ pub fn run(program: &Command, limit: Duration, log: &Path) -> Result<Ran> {
     let took = children()?.saturating_sub(before);
     let end = match status {
         Some(status) if status.success() => End::Well,
-        Some(status) if status.signal().is_none() || took < limit.mul_f64(0.9) => {
+        Some(status) if status.signal().is_none() || took < limit.mul_f64(0.8) => {
             End::Badly(String::from_utf8_lossy(&fs::read(log)?).into_owned())
         }
         _ => End::Cut,
