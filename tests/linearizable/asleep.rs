@@ -1,4 +1,4 @@
-//! Lookups that sleep through a takeover: too long a chain of moments for short histories to meet often.
+//! Lookups that sleep through what others do: too long a chain of moments for short histories to meet often.
 //!
 //! A lookup by node id is stopped at every step, then a newcomer to that node id at every one of its own;
 //! meanwhile the older client, which may be seen by its key to the last, gets another stream or loses its own.
@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use tandem_registry::steps::with_hook;
 use tandem_registry::{NewClient, Registry, StreamKey};
 
-type Small = Registry<u8, u8, (), u16>;
+type Small = Registry<u8, u8, u8, u16>;
 
 /// A thread that was stopped before its k-th step, if it has so many.
 struct Stopped<R> {
@@ -54,14 +54,14 @@ fn through_every_takeover(
     for of_lookup in 0.. {
         for of_newcomer in 0.. {
             let registry: Arc<Small> = Arc::new(Registry::builder().shards(1).build().unwrap());
-            let older = registry.connect(NewClient::new(1, 1, ()).stream(10)).unwrap();
+            let older = registry.connect(NewClient::new(1, 1, 0).stream(10)).unwrap();
             // So that its stream is behind a pointer.
             let stream_key = registry.attach_stream(older.key, 11).unwrap();
             let shared = Arc::clone(&registry);
             let lookup = Stopped::at(of_lookup, move || look(&shared));
             let shared = Arc::clone(&registry);
             let newcomer = Stopped::at(of_newcomer, move || {
-                drop(shared.connect(NewClient::new(id, node, ()).stream(20)).unwrap());
+                drop(shared.connect(NewClient::new(id, node, 0).stream(20)).unwrap());
             });
             if look(&registry) == Some(20) {
                 change(&registry, stream_key);
@@ -132,7 +132,7 @@ fn a_route_by_an_alias_shows_no_stream_from_after_its_end() {
     let route = |registry: &Small| registry.pin().route(&9).map(|route| *route.stream());
     for of_lookup in 0.. {
         let registry: Arc<Small> = Arc::new(Registry::builder().shards(1).build().unwrap());
-        let client = registry.connect(NewClient::new(1, 1, ()).stream(10).alias(9)).unwrap();
+        let client = registry.connect(NewClient::new(1, 1, 0).stream(10).alias(9)).unwrap();
         registry.attach_stream(client.key, 11).unwrap();
         let shared = Arc::clone(&registry);
         let lookup = Stopped::at(of_lookup, move || route(&shared));
@@ -141,6 +141,31 @@ fn a_route_by_an_alias_shows_no_stream_from_after_its_end() {
         let was_stopped = lookup.was_stopped;
         let found = lookup.finish();
         assert!(matches!(found, None | Some(11)), "{found:?}, lookup at step {of_lookup}");
+        if !was_stopped {
+            break;
+        }
+    }
+}
+
+/// An info that was replaced before a stream came is not seen with that stream (A).
+#[test]
+fn a_client_is_shown_as_it_was_at_one_moment() {
+    let look = |registry: &Small| {
+        let guard = registry.pin();
+        let client = guard.client(&1).expect("it stays");
+        (*client.info(), client.stream().copied())
+    };
+    for of_lookup in 0.. {
+        let registry: Arc<Small> = Arc::new(Registry::builder().shards(1).build().unwrap());
+        let client = registry.connect(NewClient::new(1, 1, 0).stream(10)).unwrap();
+        registry.attach_stream(client.key, 11).unwrap();
+        let shared = Arc::clone(&registry);
+        let lookup = Stopped::at(of_lookup, move || look(&shared));
+        registry.update_info(client.key, 1).unwrap();
+        registry.attach_stream(client.key, 12).unwrap();
+        let was_stopped = lookup.was_stopped;
+        let found = lookup.finish();
+        assert!(found != (0, Some(12)), "{found:?}, lookup at step {of_lookup}");
         if !was_stopped {
             break;
         }
