@@ -49,7 +49,7 @@ fn of_the_same_id() {
 
 #[test]
 fn of_the_same_node_id() {
-    model("connect_connect: the same node id", 3, 5_322).keep_garbage().check(|| {
+    model("connect_connect: the same node id", 3, 1_881).keep_garbage().check(|| {
         let displaced = compete(&[], (1, 1), (2, 1));
         assert!(displaced == [0] || displaced == [1], "{displaced:?}");
     });
@@ -65,7 +65,7 @@ fn of_both() {
 
 #[test]
 fn over_a_client_of_both_names() {
-    model("connect_connect: over a client", 3, 20_000).cut_after(20).keep_garbage().check(|| {
+    model("connect_connect: over a client", 3, 49_999).cut_at(50_000).keep_garbage().check(|| {
         let displaced = compete(&[(1, 1)], (1, 1), (1, 1));
         assert!(displaced == [0, 1] || displaced == [0, 2], "{displaced:?}");
     });
@@ -73,8 +73,8 @@ fn over_a_client_of_both_names() {
 
 #[test]
 fn over_a_client_of_the_node_id() {
-    model("connect_connect: over a client of the node id", 3, 20_000)
-        .cut_after(15)
+    model("connect_connect: over a client of the node id", 3, 49_999)
+        .cut_at(50_000)
         .keep_garbage()
         .check(|| {
             let displaced = compete(&[(1, 1)], (2, 1), (3, 1));
@@ -84,8 +84,8 @@ fn over_a_client_of_the_node_id() {
 
 #[test]
 fn over_a_client_of_the_id() {
-    model("connect_connect: over a client of the id", 3, 20_000)
-        .cut_after(15)
+    model("connect_connect: over a client of the id", 3, 49_999)
+        .cut_at(50_000)
         .keep_garbage()
         .check(|| {
             let displaced = compete(&[(1, 1)], (1, 2), (1, 3));
@@ -95,7 +95,7 @@ fn over_a_client_of_the_id() {
 
 #[test]
 fn crosswise() {
-    model("connect_connect: crosswise", 3, 167_081).keep_garbage().check(|| {
+    model("connect_connect: crosswise", 3, 23_857).keep_garbage().check(|| {
         let displaced = compete(&[(1, 1), (2, 2)], (1, 2), (2, 1));
         assert_eq!(displaced, [0, 1]);
     });
