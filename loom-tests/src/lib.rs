@@ -152,7 +152,7 @@ pub struct Model {
     name: &'static str,
     preemptions: usize,
     floor: usize,
-    cut: Option<Duration>,
+    cut: Option<usize>,
     keeps_garbage: bool,
 }
 
@@ -164,12 +164,11 @@ pub fn model(name: &'static str, preemptions: usize, recorded: usize) -> Model {
 }
 
 impl Model {
-    /// For a model too large to be completed: cuts it after so many seconds; `LOOM_SECONDS` gives others
-    /// for a campaign. The part that is explored is the same every time, as far as it gets.
+    /// For a model too large to be completed: explores so many executions, the same ones every time.
+    /// `LOOM_SECONDS` gives it as much time instead, for a campaign.
     #[must_use]
-    pub fn cut_after(mut self, seconds: u64) -> Self {
-        let campaign = std::env::var("LOOM_SECONDS").ok().and_then(|text| text.parse().ok());
-        self.cut = Some(Duration::from_secs(campaign.unwrap_or(seconds)));
+    pub fn cut_at(mut self, executions: usize) -> Self {
+        self.cut = Some(executions);
         self
     }
 
@@ -186,7 +185,12 @@ impl Model {
         let Self { name, preemptions, floor, cut, keeps_garbage } = self;
         let bound = std::env::var("LOOM_PREEMPTIONS").ok().and_then(|bound| bound.parse().ok());
         let preemptions = bound.unwrap_or(preemptions);
-        let limits = Limits { preemptions, executions: None, time: cut };
+        let campaign = std::env::var("LOOM_SECONDS").ok().and_then(|text| text.parse().ok());
+        let (executions, time) = match campaign {
+            Some(seconds) => (None, cut.map(|_| Duration::from_secs(seconds))),
+            None => (cut, None),
+        };
+        let limits = Limits { preemptions, executions, time };
         let explored = explore(limits, keeps_garbage, f);
         let Explored { executions, took, complete } = explored;
         println!(

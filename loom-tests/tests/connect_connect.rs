@@ -65,7 +65,7 @@ fn of_both() {
 
 #[test]
 fn over_a_client_of_both_names() {
-    model("connect_connect: over a client", 3, 20_000).cut_after(20).keep_garbage().check(|| {
+    model("connect_connect: over a client", 3, 49_999).cut_at(50_000).keep_garbage().check(|| {
         let displaced = compete(&[(1, 1)], (1, 1), (1, 1));
         assert!(displaced == [0, 1] || displaced == [0, 2], "{displaced:?}");
     });
@@ -73,8 +73,8 @@ fn over_a_client_of_both_names() {
 
 #[test]
 fn over_a_client_of_the_node_id() {
-    model("connect_connect: over a client of the node id", 3, 20_000)
-        .cut_after(15)
+    model("connect_connect: over a client of the node id", 3, 49_999)
+        .cut_at(50_000)
         .keep_garbage()
         .check(|| {
             let displaced = compete(&[(1, 1)], (2, 1), (3, 1));
@@ -84,8 +84,8 @@ fn over_a_client_of_the_node_id() {
 
 #[test]
 fn over_a_client_of_the_id() {
-    model("connect_connect: over a client of the id", 3, 20_000)
-        .cut_after(15)
+    model("connect_connect: over a client of the id", 3, 49_999)
+        .cut_at(50_000)
         .keep_garbage()
         .check(|| {
             let displaced = compete(&[(1, 1)], (1, 2), (1, 3));

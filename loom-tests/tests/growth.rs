@@ -99,7 +99,7 @@ fn against_lookup_of_one_that_stays() {
 
 #[test]
 fn against_lookups_of_the_newest() {
-    model("growth: lookups of the newest", 3, 20_000).keep_garbage().cut_after(25).check(|| {
+    model("growth: lookups of the newest", 3, 49_999).keep_garbage().cut_at(50_000).check(|| {
         grow_under(|guard| {
             let newest = [(); 2].map(|()| routed(guard, NAMES[3].1));
             assert!(newest.is_sorted(), "{newest:?}");

@@ -78,8 +78,8 @@ fn no_gap_where_hashes_collide() {
 /// Three threads: the older client is disconnected by its key meanwhile.
 #[test]
 fn no_way_back_though_the_older_one_disconnects() {
-    let model = model("takeover_lookup: the older one disconnects", 2, 20_000);
-    model.keep_garbage().cut_after(25).check(|| {
+    let model = model("takeover_lookup: the older one disconnects", 2, 49_999);
+    model.keep_garbage().cut_at(50_000).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().capacity(4).shards(4).build().unwrap());
         let old = ledger.connect(&registry, 1, 7, 0);

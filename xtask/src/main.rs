@@ -5,6 +5,7 @@ mod fuzz;
 mod modules;
 mod mutants;
 mod orderings;
+mod pairs;
 mod scratch;
 mod verify;
 
@@ -33,6 +34,15 @@ enum Check {
     Fuzz(fuzz::Options),
     /// Weakens each atomic ordering of `src/` in a copy, and expects a model to notice.
     Orderings(orderings::Options),
+    /// Explores every unordered pair of public operations under loom, and prints a matrix.
+    Pairs {
+        /// How often a thread is interrupted at most.
+        #[arg(long, default_value_t = 3)]
+        preemptions: usize,
+        /// After how long a model of a pair is cut.
+        #[arg(long, default_value_t = 10)]
+        seconds_per_pair: u64,
+    },
     /// Runs all layers, this one's other checks among them.
     Verify(verify::Options),
 }
@@ -44,6 +54,9 @@ fn main() -> ExitCode {
         Check::Coverage(options) => coverage::run(root, &options),
         Check::Fuzz(options) => fuzz::run(root, &options),
         Check::Orderings(options) => orderings::run(root, &options),
+        Check::Pairs { preemptions, seconds_per_pair } => {
+            pairs::run(root, preemptions, seconds_per_pair)
+        }
         Check::Verify(options) => verify::run(root, &options),
     };
     match passed {
