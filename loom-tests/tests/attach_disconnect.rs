@@ -46,7 +46,7 @@ fn disconnect_against_attach() {
 
 #[test]
 fn lookup_against_attach() {
-    model("attach_disconnect: lookup against attach", 3, 776).check(|| {
+    model("attach_disconnect: lookup against attach", 3, 1_007).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let key = ledger.connect(&registry, 1, 7, 0);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 #[test]
 fn reuse_lookup_attach() {
-    model("reuse_lookup_attach", 2, 3_401).check(|| {
+    model("reuse_lookup_attach", 2, 3_513).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().capacity(4).shards(4).build().unwrap());
         let old = ledger.connect(&registry, 1, 7, 0);

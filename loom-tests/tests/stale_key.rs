@@ -27,7 +27,7 @@ fn disconnect_against_a_reconnect() {
 
 #[test]
 fn lookups_against_the_slot_used_again() {
-    model("stale_key: lookups, the slot used again", 3, 1_283).check(|| {
+    model("stale_key: lookups, the slot used again", 3, 1_541).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let old = ledger.connect(&registry, 1, 7, 0);
@@ -54,7 +54,7 @@ fn lookups_against_the_slot_used_again() {
 
 #[test]
 fn a_late_disconnect_against_the_slot_used_again() {
-    model("stale_key: disconnect, the slot used again", 3, 306).check(|| {
+    model("stale_key: disconnect, the slot used again", 3, 376).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let old = ledger.connect(&registry, 1, 7, 0);
