@@ -14,7 +14,7 @@ use crate::control::Control;
 use crate::entry::{Entry, TAG_BITS, Tag};
 use crate::grow::Array;
 use crate::reclaim::Pin;
-use crate::sync::{AtomicPtr, AtomicU32, Ordering};
+use crate::sync::{AtomicPtr, AtomicU32, Ordering, fence};
 
 /// A hash of which all bits are good, whatever the hasher: shard, line, home and tag are parts of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,12 +172,19 @@ impl Table {
         (array, array.line(hash.tag()))
     }
 
+    /// After a line was found frozen.
+    fn see_next() {
+        // Acquire fence: whoever froze it (`freeze`, Release) had found the next array, which the next
+        // look at `next` finds then, too: so nobody goes round and round here (F).
+        fence(Ordering::Acquire);
+    }
+
     pub(crate) fn put(&self, hash: Hash, slot: u32, pin: &Pin<'_>) {
         let entry = Entry::new(hash.tag(), slot);
         loop {
             let (array, line) = self.writable(hash, pin);
             match line.put(entry, pin) {
-                Outcome::Frozen => {}
+                Outcome::Frozen => Self::see_next(),
                 Outcome::Spilled => return array.count_spilled(),
                 _ => return,
             }
@@ -189,7 +196,7 @@ impl Table {
         loop {
             let (array, line) = self.writable(hash, pin);
             match line.remove(entry, pin) {
-                Outcome::Frozen => {}
+                Outcome::Frozen => Self::see_next(),
                 Outcome::Drained => return array.count_drained(),
                 outcome => {
                     debug_assert_ne!(outcome, Outcome::Absent, "an entry is removed once");
