@@ -55,6 +55,26 @@ fn a_split_against_lookup() {
     });
 }
 
+/// The same, and the array that has moved is reclaimed as soon as that is legal (G).
+#[test]
+fn a_reclaimed_array_against_lookup() {
+    model("growth: the old array against a lookup", 3, 23_865).check(|| {
+        let ledger = Ledger::default();
+        let (registry, keys) = about_to_split(&ledger);
+        let reader = {
+            let registry = Arc::clone(&registry);
+            spawn(1, move || assert_eq!(routed(&registry.pin(), NAMES[3].1), Some(3)))
+        };
+        drop(registry.disconnect_key(keys[0]));
+        registry.flush();
+        registry.flush();
+        reader.join().unwrap();
+        assert_routes(&registry, 4, |client| client > 0);
+        drop(registry);
+        ledger.settle();
+    });
+}
+
 /// Two writers split the same line.
 #[test]
 fn a_split_against_a_split() {
