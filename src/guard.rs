@@ -195,26 +195,21 @@ where
     where
         Q: ?Sized + Equivalent<Node>,
     {
-        loop {
-            let tandem = self.registry.tandem();
-            let named = tandem.find_by_node(hash, |other| node.equivalent(other), &self.pin)?;
-            let live = named.client;
-            let stream = live.stream();
-            if !tandem.led_there(&named, &self.pin) {
-                continue;
-            }
-            match stream {
+        let is_node = |other: &Node| node.equivalent(other);
+        let route = self.registry.tandem().read_by_node(
+            hash,
+            is_node,
+            |live| match live.stream() {
                 Current::Swung((stream, sequence)) => {
-                    return Some(Route {
-                        stream,
-                        key: StreamKey { client: self.registry.key_at(live.address()), sequence },
-                    });
+                    let client = self.registry.key_at(live.address());
+                    Some(Some(Route { stream, key: StreamKey { client, sequence } }))
                 }
-                // Ended between the word and the pointer: perhaps taken over.
-                Current::Closed => {}
-                Current::First | Current::Nothing => return None,
-            }
-        }
+                Current::First | Current::Nothing => Some(None),
+                Current::Closed => None,
+            },
+            &self.pin,
+        );
+        route.flatten()
     }
 
     /// [`route`](Self::route), the stream alone.
@@ -273,15 +268,9 @@ where
     where
         Q: ?Sized + Equivalent<Id>,
     {
-        loop {
-            let tandem = self.registry.tandem();
-            let named = tandem.find_by_id(hash, |other| id.equivalent(other), &self.pin)?;
-            if let Some(client) = ClientRef::new(named.client, self.registry.tag())
-                && tandem.led_there(&named, &self.pin)
-            {
-                return Some(client);
-            }
-        }
+        let is_id = |other: &Id| id.equivalent(other);
+        let read = |live| ClientRef::new(live, self.registry.tag());
+        self.registry.tandem().read_by_id(hash, is_id, read, &self.pin)
     }
 
     /// The live client with that node id or alias, with a stream or without. `None`: there is none.
@@ -318,15 +307,9 @@ where
     where
         Q: ?Sized + Equivalent<Node>,
     {
-        loop {
-            let tandem = self.registry.tandem();
-            let named = tandem.find_by_node(hash, |other| node.equivalent(other), &self.pin)?;
-            if let Some(client) = ClientRef::new(named.client, self.registry.tag())
-                && tandem.led_there(&named, &self.pin)
-            {
-                return Some(client);
-            }
-        }
+        let is_node = |other: &Node| node.equivalent(other);
+        let read = |live| ClientRef::new(live, self.registry.tag());
+        self.registry.tandem().read_by_node(hash, is_node, read, &self.pin)
     }
 
     /// [`route`](Self::route) for many nodes: `f` gets each one's position and route, in order. The

@@ -4,8 +4,8 @@
 //! hit is a live word (linearization point: its read). Of several matches the newest live one counts, and
 //! its word is read again last, so that a lookup never goes back from a newcomer to the older client (D).
 //!
-//! A stream or info that was attached later is read behind a pointer, after the word: the name must lead to the
-//! client then, too ([`Tandem::led_there`]), else the lookup begins anew.
+//! A stream or info that was attached later is read behind a pointer, after the word, when the name may be
+//! another's already. So the client is found by its name once more behind that read (`read`).
 //!
 //! A miss is believed if the control word is unchanged and no match that was seen armed has gone live
 //! meanwhile; else the scan is repeated, which means that a takeover or a split got on (F).
@@ -23,7 +23,7 @@ use crate::bucket::Count;
 use crate::reclaim::Pin;
 use crate::slots::{Address, Live, Plain};
 use crate::state::Phase;
-use crate::table::{Hash, Stamp, Table};
+use crate::table::{Hash, Table};
 
 /// What shows at first sight.
 pub(crate) enum Glance<'p, Id, Node, Info, Stream> {
@@ -40,7 +40,6 @@ pub(crate) struct Named<'p, Id, Node, Info, Stream> {
     pub(crate) client: Live<'p, Id, Node, Info, Stream>,
     /// What bears the name: the client, or an alias of it.
     bearer: Address,
-    stamp: Stamp<'p>,
 }
 
 impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
@@ -107,6 +106,51 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         self.find(&self.nodes, hash, |live| is_node(live.node()), pin)
     }
 
+    /// What `read` makes of the client of that client id. See `read`.
+    pub(crate) fn read_by_id<'p, R>(
+        &'p self,
+        hash: Hash,
+        is_id: impl Fn(&Id) -> bool,
+        read: impl Fn(Live<'p, Id, Node, Info, Stream>) -> Option<R>,
+        pin: &'p Pin<'_>,
+    ) -> Option<R> {
+        self.read(|| self.find_by_id(hash, &is_id, pin), read)
+    }
+
+    /// What `read` makes of the client of that node id or alias. See `read`.
+    pub(crate) fn read_by_node<'p, R>(
+        &'p self,
+        hash: Hash,
+        is_node: impl Fn(&Node) -> bool,
+        read: impl Fn(Live<'p, Id, Node, Info, Stream>) -> Option<R>,
+        pin: &'p Pin<'_>,
+    ) -> Option<R> {
+        self.read(|| self.find_by_node(hash, &is_node, pin), read)
+    }
+
+    /// Reads a client at a moment when a name led to it. `read` says `None` of one that has ended since.
+    ///
+    /// A name that went over to a newcomer never leads back, for the newcomer evicts the older client before
+    /// it ends itself. So one that leads to the same incarnation before and after the read did so all the
+    /// time (D). If it does not, another call got on.
+    fn read<'p, R>(
+        &'p self,
+        find: impl Fn() -> Option<Named<'p, Id, Node, Info, Stream>>,
+        read: impl Fn(Live<'p, Id, Node, Info, Stream>) -> Option<R>,
+    ) -> Option<R> {
+        loop {
+            let named = find()?;
+            let Some(value) = read(named.client) else {
+                continue;
+            };
+            // Without the mark, it is what the client came with, and was current when the word was read.
+            let is_first = !named.client.word().is_swung();
+            if is_first || find().is_some_and(|again| again.bearer == named.bearer) {
+                return Some(value);
+            }
+        }
+    }
+
     fn find<'p>(
         &'p self,
         table: &'p Table,
@@ -122,7 +166,7 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
                     && bears_name(&live)
                     && let Some(client) = self.client_of(live, pin)
                 {
-                    return Some(Named { client, bearer: live.address(), stamp });
+                    return Some(Named { client, bearer: live.address() });
                 }
             }
             _ => {}
@@ -163,14 +207,14 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
             }
             if let Some((bearer, client)) = newest {
                 if met == 1 {
-                    return Some(Named { client, bearer, stamp });
+                    return Some(Named { client, bearer });
                 }
                 // Another may have gone live and died since this one's word was read: read it again,
                 // last. Dead now, the older ones may be as well.
                 let again = self.slots.see(bearer.slot, pin).live();
                 let again = again.filter(|live| live.address() == bearer);
                 if let Some(client) = again.and_then(|live| self.client_of(live, pin)) {
-                    return Some(Named { client, bearer, stamp });
+                    return Some(Named { client, bearer });
                 }
                 continue;
             }
@@ -182,25 +226,6 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
                 return None;
             }
         }
-    }
-
-    /// Whether the name led to the client when its stream and info were read, which was before this: a later
-    /// one may have come when the name was another's, though the client was live still (D).
-    pub(crate) fn led_there(
-        &self,
-        named: &Named<'_, Id, Node, Info, Stream>,
-        pin: &Pin<'_>,
-    ) -> bool {
-        let Named { client, bearer, stamp } = named;
-        if !client.word().is_swung() {
-            // What was read is what the client came with, and was current when the word was read.
-            return true;
-        }
-        // An alias can be taken away without a newcomer, and then its word says so. A newcomer raises the
-        // version of the chain before its commit.
-        let is_alias = *bearer != client.address();
-        let bears = |live: Live<'_, _, _, _, _>| live.address() == *bearer;
-        (!is_alias || self.slots.see(bearer.slot, pin).live().is_some_and(bears)) && stamp.holds()
     }
 
     /// The client that a live slot stands for: itself, or an alias's owner while it lives.

@@ -17,29 +17,37 @@ type Small = Registry<u8, u8, u8, u16>;
 struct Stopped<R> {
     thread: JoinHandle<R>,
     go: mpsc::Sender<()>,
-    was_stopped: bool,
+    stopped: mpsc::Receiver<()>,
+    is_stopped: bool,
 }
 
 impl<R: Send + 'static> Stopped<R> {
     fn at(k: usize, act: impl FnOnce() -> R + Send + 'static) -> Self {
-        let (stopped, is_stopped) = mpsc::channel();
+        let (stop, stopped) = mpsc::channel();
         let (go, may_go) = mpsc::channel::<()>();
         let thread = thread::spawn(move || {
             let mut steps = 0;
             let hook = move || {
-                if steps == k {
-                    stopped.send(()).expect("somebody waits");
+                if steps >= k && stop.send(()).is_ok() {
                     let _ = may_go.recv();
                 }
                 steps += 1;
             };
             with_hook(hook, act)
         });
-        Self { thread, go, was_stopped: is_stopped.recv().is_ok() }
+        let is_stopped = stopped.recv().is_ok();
+        Self { thread, go, stopped, is_stopped }
+    }
+
+    /// One step further, if it has another.
+    fn step(&mut self) {
+        let _ = self.go.send(());
+        self.is_stopped = self.stopped.recv().is_ok();
     }
 
     fn finish(self) -> R {
-        let _ = self.go.send(());
+        // Nobody hears of its steps any more, so it stops at none.
+        drop((self.go, self.stopped));
         self.thread.join().expect("no call panics")
     }
 }
@@ -53,10 +61,7 @@ fn through_every_takeover(
 ) {
     for of_lookup in 0.. {
         for of_newcomer in 0.. {
-            let registry: Arc<Small> = Arc::new(Registry::builder().shards(1).build().unwrap());
-            let older = registry.connect(NewClient::new(1, 1, 0).stream(10)).unwrap();
-            // So that its stream is behind a pointer.
-            let stream_key = registry.attach_stream(older.key, 11).unwrap();
+            let (registry, stream_key) = with_a_stream_attached();
             let shared = Arc::clone(&registry);
             let lookup = Stopped::at(of_lookup, move || look(&shared));
             let shared = Arc::clone(&registry);
@@ -66,7 +71,7 @@ fn through_every_takeover(
             if look(&registry) == Some(20) {
                 change(&registry, stream_key);
             }
-            let (lookup_was, newcomer_was) = (lookup.was_stopped, newcomer.was_stopped);
+            let (lookup_was, newcomer_was) = (lookup.is_stopped, newcomer.is_stopped);
             let found = lookup.finish();
             let right = matches!(found, Some(11 | 20));
             newcomer.finish();
@@ -79,6 +84,50 @@ fn through_every_takeover(
             }
         }
     }
+}
+
+/// The same with a newcomer that had got on to any step of its own before the lookup began, and that goes on to
+/// its commit while the lookup sleeps.
+fn while_a_newcomer_commits(
+    (id, node): (u8, u8),
+    look: fn(&Small) -> Option<u16>,
+    change: fn(&Small, StreamKey),
+) {
+    for of_newcomer in 0.. {
+        for of_lookup in 0.. {
+            let (registry, stream_key) = with_a_stream_attached();
+            let shared = Arc::clone(&registry);
+            let mut newcomer = Stopped::at(of_newcomer, move || {
+                drop(shared.connect(NewClient::new(id, node, 0).stream(20)).unwrap());
+            });
+            if !newcomer.is_stopped {
+                newcomer.finish();
+                return;
+            }
+            let shared = Arc::clone(&registry);
+            let lookup = Stopped::at(of_lookup, move || look(&shared));
+            while newcomer.is_stopped && look(&registry) != Some(20) {
+                newcomer.step();
+            }
+            change(&registry, stream_key);
+            let lookup_was = lookup.is_stopped;
+            let found = lookup.finish();
+            newcomer.finish();
+            let right = matches!(found, Some(11 | 20));
+            assert!(right, "{found:?}, lookup at step {of_lookup}, newcomer from {of_newcomer}");
+            if !lookup_was {
+                break;
+            }
+        }
+    }
+}
+
+/// Client 1 of node id 1, whose stream is behind a pointer.
+fn with_a_stream_attached() -> (Arc<Small>, StreamKey) {
+    let registry: Arc<Small> = Arc::new(Registry::builder().shards(1).build().unwrap());
+    let client = registry.connect(NewClient::new(1, 1, 0).stream(10)).unwrap();
+    let stream_key = registry.attach_stream(client.key, 11).unwrap();
+    (registry, stream_key)
 }
 
 fn route(registry: &Small) -> Option<u16> {
@@ -104,6 +153,16 @@ fn detach(registry: &Small, of: StreamKey) {
 #[test]
 fn a_route_shows_no_later_stream_of_the_older() {
     through_every_takeover((2, 1), route, attach);
+}
+
+#[test]
+fn a_route_shows_no_later_stream_though_it_met_the_newcomer_on_its_way() {
+    while_a_newcomer_commits((2, 1), route, attach);
+}
+
+#[test]
+fn a_client_does_not_miss_though_it_met_the_newcomer_on_its_way() {
+    while_a_newcomer_commits((2, 1), client, detach);
 }
 
 #[test]
@@ -138,7 +197,7 @@ fn a_route_by_an_alias_shows_no_stream_from_after_its_end() {
         let lookup = Stopped::at(of_lookup, move || route(&shared));
         assert!(registry.remove_alias(client.key, &9));
         registry.attach_stream(client.key, 12).unwrap();
-        let was_stopped = lookup.was_stopped;
+        let was_stopped = lookup.is_stopped;
         let found = lookup.finish();
         assert!(matches!(found, None | Some(11)), "{found:?}, lookup at step {of_lookup}");
         if !was_stopped {
@@ -163,7 +222,7 @@ fn a_client_is_shown_as_it_was_at_one_moment() {
         let lookup = Stopped::at(of_lookup, move || look(&shared));
         registry.update_info(client.key, 1).unwrap();
         registry.attach_stream(client.key, 12).unwrap();
-        let was_stopped = lookup.was_stopped;
+        let was_stopped = lookup.is_stopped;
         let found = lookup.finish();
         assert!(found != (0, Some(12)), "{found:?}, lookup at step {of_lookup}");
         if !was_stopped {
