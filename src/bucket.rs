@@ -198,7 +198,8 @@ impl Line {
                 continue;
             }
             let empty = Entry::EMPTY.0;
-            // Release: whoever finds the place empty is ordered after the entry's end.
+            // Release: whoever finds the place empty is ordered after the entry's end. Relaxed on failure:
+            // that says no more than that it is frozen.
             return match place.compare_exchange(
                 entry.0,
                 empty,

@@ -54,7 +54,7 @@ pub struct ClientRef<'g, Id, Node, Info, Stream> {
 }
 
 enum Found<'g, Id, Node, Info, Stream> {
-    /// Read when asked for.
+    /// Read when asked for: what it came with stays in its record, under the guard's pin.
     Plain(Plain<'g, Id, Node, Info, Stream>),
     Read {
         id: &'g Id,

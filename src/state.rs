@@ -166,7 +166,8 @@ impl Word {
     }
 
     /// A newcomer of one of its names may have committed: who looks for that name has to look for the
-    /// newcomer as well. A client without the mark is the only one of its names (D).
+    /// newcomer as well. A live client without the mark is the only one of its names (D). With it, it may be
+    /// so still: a connect that a panic cuts short leaves the mark, which costs lookups time, no more.
     pub(crate) const fn is_contested(self) -> bool {
         self.0 & Self::CONTESTED != 0
     }

@@ -130,6 +130,7 @@ impl Table {
         }
     }
 
+    /// Where to look first.
     #[inline(always)]
     pub(crate) fn hint<'p>(&'p self, hash: Hash, pin: &'p Pin<'_>) -> Hint<'p> {
         let (line, shift) = self.shard(hash).hint(hash.tag(), pin);

@@ -27,6 +27,7 @@ mod linearizable {
     mod check;
     mod history;
     mod looks;
+    mod menu;
     mod record;
     mod shrink;
     mod spec;

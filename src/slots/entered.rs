@@ -99,8 +99,8 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
     ///
     /// # Safety
     ///
-    /// The record is of that kind. It is the caller's own ([`Entered`]); or its word was read under a pin that is held for as
-    /// long as the names are used, and it gives them back to nobody (`tandem::drive`).
+    /// The record is of that kind. It is the caller's own ([`Entered`]); or its word was read under a pin
+    /// that is held for as long as the names are used, and it gives them back to nobody (`tandem::drive`).
     pub(crate) unsafe fn names_of_entered(&self, slot: u32, kind: Kind) -> (Option<&Id>, &Node) {
         let (hot, warm) = (self.hot(slot), self.warm(slot));
         let id = (kind == Kind::Client).then(|| {

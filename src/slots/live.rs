@@ -1,17 +1,10 @@
-//! Reading and changing a record under a pin.
+//! Reading and changing the record of a live incarnation under a pin.
 
-use super::{Address, Facts, Hot, Slots};
+use super::{Address, Facts, Hot, Seen, Slots};
 use crate::reclaim::Pin;
 use crate::slots::ended::Loose;
-use crate::state::{Phase, Word};
+use crate::state::Word;
 use crate::swing::{Current, Swung};
-
-/// A slot whose word was read under a pin.
-pub(crate) struct Seen<'p, Id, Node, Info, Stream> {
-    slots: &'p Slots<Id, Node, Info, Stream>,
-    pub(crate) slot: u32,
-    pub(crate) word: Word,
-}
 
 /// A slot that was live when its word was read under a pin, which is held for `'p`.
 pub(crate) struct Live<'p, Id, Node, Info, Stream> {
@@ -30,14 +23,6 @@ pub(crate) struct Plain<'p, Id, Node, Info, Stream> {
     word: Word,
 }
 
-impl<Id, Node, Info, Stream> Clone for Seen<'_, Id, Node, Info, Stream> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<Id, Node, Info, Stream> Copy for Seen<'_, Id, Node, Info, Stream> {}
-
 impl<Id, Node, Info, Stream> Clone for Live<'_, Id, Node, Info, Stream> {
     fn clone(&self) -> Self {
         *self
@@ -54,48 +39,13 @@ impl<Id, Node, Info, Stream> Clone for Plain<'_, Id, Node, Info, Stream> {
 
 impl<Id, Node, Info, Stream> Copy for Plain<'_, Id, Node, Info, Stream> {}
 
-impl<'p, Id, Node, Info, Stream> Seen<'p, Id, Node, Info, Stream> {
-    /// `word` was read from the slot under the pin that is held for `'p`.
-    #[inline(always)]
-    pub(super) fn new(slots: &'p Slots<Id, Node, Info, Stream>, slot: u32, word: Word) -> Self {
-        Self { slots, slot, word }
-    }
-
-    #[inline(always)]
-    pub(crate) fn live(self) -> Option<Live<'p, Id, Node, Info, Stream>> {
-        self.word.is_live().then(|| Live { seen: self, hot: self.slots.hot(self.slot) })
-    }
-
-    /// A live client, not an alias.
-    #[inline(always)]
-    pub(crate) fn client(self) -> Option<Live<'p, Id, Node, Info, Stream>> {
-        self.live().filter(|live| !live.word().is_alias())
-    }
-
-    /// See [`Plain`].
-    #[inline(always)]
-    pub(crate) fn plain(self) -> Option<Plain<'p, Id, Node, Info, Stream>> {
-        let segment = self.slots.first.segment_of(self.slot);
-        self.word.is_plain().then(|| Plain::new(self.slots, segment, self.slot, self.word))
-    }
-
-    /// The facts of an incarnation on its way or live.
-    pub(crate) fn facts(&self) -> Option<Facts> {
-        let on_its_way = matches!(self.word.phase(), Phase::Waiting | Phase::Armed);
-        (on_its_way || self.word.is_live()).then(|| {
-            let facts = &self.slots.cold(self.slot).facts;
-            // SAFETY: filled, and kept until the pin goes: see the module above. Facts are plain data
-            // that nobody moves out.
-            facts.with(|cell| unsafe { (*cell).assume_init_read() })
-        })
-    }
-
-    pub(crate) fn address(&self) -> Address {
-        Address { slot: self.slot, generation: self.word.generation() }
-    }
-}
-
 impl<'p, Id, Node, Info, Stream> Live<'p, Id, Node, Info, Stream> {
+    /// `seen` has a live word.
+    #[inline(always)]
+    pub(super) fn new(seen: Seen<'p, Id, Node, Info, Stream>) -> Self {
+        Self { seen, hot: seen.slots.hot(seen.slot) }
+    }
+
     #[inline(always)]
     pub(crate) fn slot(&self) -> u32 {
         self.seen.slot

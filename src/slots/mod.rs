@@ -21,12 +21,14 @@ mod ended;
 mod entered;
 mod heirs;
 mod live;
+mod seen;
 mod shrink;
 
 pub(crate) use ended::{Ended, Loose};
 pub(crate) use entered::{Contents, Entered};
 pub(crate) use heirs::Evictor;
-pub(crate) use live::{Live, Plain, Seen};
+pub(crate) use live::{Live, Plain};
+pub(crate) use seen::Seen;
 
 use core::mem::MaybeUninit;
 
@@ -301,88 +303,6 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
             }
         }
         None
-    }
-
-    /// The word of a slot, and through it what may be read of the record.
-    #[inline(always)]
-    pub(crate) fn see<'p>(
-        &'p self,
-        slot: u32,
-        _pin: &'p Pin<'_>,
-    ) -> Seen<'p, Id, Node, Info, Stream> {
-        // Acquire: pairs with the Release of every transition, and with that of `fill_name`.
-        let word = Word::from_raw(self.word_of(slot).load(Ordering::Acquire));
-        Seen::new(self, slot, word)
-    }
-
-    /// The client of a slot, if its word says that its record is all there is to know of it. Of a number
-    /// above all slots, `None`.
-    ///
-    /// # Safety
-    ///
-    /// Another slot was handed out, in what happened before, and not vacated since: it is in an entry of a
-    /// table, or `are_there` says so under the pin.
-    #[inline(always)]
-    pub(crate) unsafe fn plain<'p>(
-        &'p self,
-        slot: u32,
-        _pin: &'p Pin<'_>,
-    ) -> Option<Plain<'p, Id, Node, Info, Stream>> {
-        let segment = if self.first.has(slot) {
-            0
-        } else if slot < MAX_SLOTS {
-            self.first.segment_of(slot)
-        } else {
-            return None;
-        };
-        // SAFETY: `make` made its word and its records before the slot was handed out.
-        let word = unsafe { self.words.get_in(segment, slot) };
-        // Acquire: as in `see`.
-        let word = Word::from_raw(word.load(Ordering::Acquire));
-        word.is_plain().then(|| Plain::new(self, segment, slot, word))
-    }
-
-    /// What was seen of a slot before.
-    ///
-    /// # Safety
-    ///
-    /// The word was read from the slot under this pin.
-    pub(crate) unsafe fn recall<'p>(
-        &'p self,
-        slot: u32,
-        word: Word,
-        _pin: &'p Pin<'_>,
-    ) -> Seen<'p, Id, Node, Info, Stream> {
-        Seen::new(self, slot, word)
-    }
-
-    /// What is at that address now: the same incarnation, in whatever phase. The slot may be anything.
-    #[inline(always)]
-    pub(crate) fn find_at<'p>(
-        &'p self,
-        address: Address,
-        pin: &'p Pin<'_>,
-    ) -> Option<Seen<'p, Id, Node, Info, Stream>> {
-        self.find(address.slot, pin).filter(|seen| seen.address() == address)
-    }
-
-    /// As [`see`](Self::see), for a slot number that may be anything.
-    #[inline(always)]
-    pub(crate) fn find<'p>(
-        &'p self,
-        slot: u32,
-        _pin: &'p Pin<'_>,
-    ) -> Option<Seen<'p, Id, Node, Info, Stream>> {
-        // Acquire: as in `see`.
-        let word = self.words.get(slot)?.load(Ordering::Acquire);
-        Some(Seen::new(self, slot, Word::from_raw(word)))
-    }
-
-    /// The address of a slot's record and word, ahead of their use.
-    #[inline(always)]
-    pub(crate) fn prefetch(&self, slot: u32) {
-        crate::prefetch::read(self.word_of(slot));
-        crate::prefetch::read(self.hot(slot));
     }
 
     /// The one step of every transition of a state word.

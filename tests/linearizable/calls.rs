@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tandem_registry::{ClientKey, ClientRef, Detached, NewClient, Removed, StreamKey};
 
 use super::history::{Answer, Call, Event, Seen, Tag, Value};
+use super::menu::{Kind, Menu};
 use super::record::{BYSTANDERS, Info, Small, Stream};
 use crate::fixtures::hashers::Salted;
 use crate::fixtures::rng::Rng;
@@ -16,67 +17,6 @@ type Session = tandem_registry::Session<u8, u8, Info, Stream, Salted>;
 
 /// Tags for each thread; streams, too, ten times as many.
 const NUMBERS: u8 = 40;
-
-/// What sort of call.
-#[derive(Clone, Copy)]
-enum Kind {
-    Connect,
-    Disconnect,
-    Change,
-    Alias,
-    Route,
-    Name,
-    LookUp,
-    Walk,
-    Flush,
-    Close,
-}
-
-/// How many of each there are in so many, more or less.
-const KINDS: [(Kind, u64); 10] = [
-    (Kind::Connect, 11),
-    (Kind::Disconnect, 5),
-    (Kind::Change, 6),
-    (Kind::Alias, 4),
-    (Kind::Route, 4),
-    (Kind::Name, 2),
-    (Kind::LookUp, 4),
-    (Kind::Walk, 3),
-    (Kind::Flush, 2),
-    (Kind::Close, 1),
-];
-
-/// Which names there are in a history, and which sorts of calls.
-#[derive(Clone, Copy)]
-pub struct Menu {
-    pub names: u64,
-    pub bystanders: u8,
-    weights: [u64; KINDS.len()],
-}
-
-impl Menu {
-    /// Some sorts are left out, others come often: few sorts meet each other more often than all do
-    /// (A. Groce et al., "Swarm Testing", ISSTA 2012).
-    pub fn new(names: u64, bystanders: u8, rng: &mut Rng) -> Self {
-        let mut weights = KINDS.map(|(_, weight)| weight * [0, 1, 1, 3][rng.below(4) as usize]);
-        // Something has to be done.
-        weights[0] = weights[0].max(3);
-        Self { names, bystanders, weights }
-    }
-
-    fn choose(&self, rng: &mut Rng) -> Kind {
-        let mut at = rng.below(self.weights.iter().sum());
-        let mut kinds = KINDS.iter().zip(self.weights);
-        let kind = kinds.find(|&(_, weight)| match at.checked_sub(weight) {
-            Some(rest) => {
-                at = rest;
-                false
-            }
-            None => true,
-        });
-        kind.expect("a weight is chosen from all").0.0
-    }
-}
 
 /// What a thread has removed and not dropped.
 #[derive(Default)]

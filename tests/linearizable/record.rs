@@ -8,8 +8,9 @@ use tandem_registry::steps::with_hook;
 use tandem_registry::{ClientKey, NewClient, Policy, Registry, StreamKey};
 
 use super::baton::{Baton, Panic, Workers};
-use super::calls::{Menu, Part, Stash};
+use super::calls::{Part, Stash};
 use super::history::{Answer, Call, History, Tag, Value};
+use super::menu::Menu;
 use super::spec::Rules;
 use crate::fixtures::hashers::Salted;
 use crate::fixtures::rng::Rng;
