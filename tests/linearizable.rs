@@ -25,12 +25,14 @@ mod linearizable {
     mod calls;
     mod campaign;
     mod check;
+    mod closing;
     mod history;
     mod looks;
     mod menu;
     mod record;
     mod shrink;
     mod spec;
+    mod stopped;
     mod walk;
 
     use campaign::{check_all, replayed};

@@ -49,6 +49,13 @@ impl Panics {
         }
     }
 
+    /// Keeps the first of another series, likewise.
+    pub(crate) fn join(&mut self, later: Self) {
+        if let Some(payload) = later.0 {
+            self.keep(payload);
+        }
+    }
+
     /// Continues the first panic, unless this thread is unwinding already.
     pub(crate) fn resume(self) {
         if let Some(payload) = self.0 {

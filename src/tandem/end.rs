@@ -3,6 +3,8 @@
 //! Whoever takes the step from live towards dead is the client's one ender: it closes the client's
 //! pointers, unlinks it from both tables and gives its place back, whoever helps in between.
 
+use core::mem;
+
 use super::drive::Role;
 use super::{Call, Tandem};
 use crate::policy::Policy;
@@ -115,7 +117,17 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
 
     /// Refuses or ends whatever is in a slot after the places were closed. Whoever took a place before
     /// has a word by now that says so, and whoever did not is refused.
+    ///
+    /// A panic over this slot leaves it to its owner; one over an earlier slot counts for nothing here (I).
     pub(crate) fn clear(&self, slot: u32, call: &mut Call<'_>) -> Option<Ended<Info, Stream>> {
+        let earlier = mem::take(&mut call.panics);
+        let ended = self.clear_one(slot, call);
+        let here = mem::replace(&mut call.panics, earlier);
+        call.panics.join(here);
+        ended
+    }
+
+    fn clear_one(&self, slot: u32, call: &mut Call<'_>) -> Option<Ended<Info, Stream>> {
         loop {
             let seen = self.slots.find(slot, &call.pin)?;
             let word = seen.word;

@@ -5,52 +5,13 @@
 //! Once anybody has found the newcomer by the node id, what is done to the older one's stream is nothing that a
 //! lookup of that node id shows (D).
 
-use std::sync::{Arc, mpsc};
-use std::thread::{self, JoinHandle};
+use std::sync::Arc;
 
-use tandem_registry::steps::with_hook;
 use tandem_registry::{NewClient, Registry, StreamKey};
 
+use super::stopped::Stopped;
+
 type Small = Registry<u8, u8, u8, u16>;
-
-/// A thread that was stopped before its k-th step, if it has so many.
-struct Stopped<R> {
-    thread: JoinHandle<R>,
-    go: mpsc::Sender<()>,
-    stopped: mpsc::Receiver<()>,
-    is_stopped: bool,
-}
-
-impl<R: Send + 'static> Stopped<R> {
-    fn at(k: usize, act: impl FnOnce() -> R + Send + 'static) -> Self {
-        let (stop, stopped) = mpsc::channel();
-        let (go, may_go) = mpsc::channel::<()>();
-        let thread = thread::spawn(move || {
-            let mut steps = 0;
-            let hook = move || {
-                if steps >= k && stop.send(()).is_ok() {
-                    let _ = may_go.recv();
-                }
-                steps += 1;
-            };
-            with_hook(hook, act)
-        });
-        let is_stopped = stopped.recv().is_ok();
-        Self { thread, go, stopped, is_stopped }
-    }
-
-    /// One step further, if it has another.
-    fn step(&mut self) {
-        let _ = self.go.send(());
-        self.is_stopped = self.stopped.recv().is_ok();
-    }
-
-    fn finish(self) -> R {
-        // Nobody hears of its steps any more, so it stops at none.
-        drop((self.go, self.stopped));
-        self.thread.join().expect("no call panics")
-    }
-}
 
 /// Stops `look` and the newcomer to id and node id at every step, with `change` in between. `look` says which
 /// stream it found.
