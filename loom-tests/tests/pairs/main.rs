@@ -50,6 +50,10 @@ fn conclude(world: World, mut runners: [Runner; 2]) -> String {
     format!("{said:?} {state}")
 }
 
+fn parts([one, other]: [Operation; 2], policy: Policy) -> [&'static [Part]; 2] {
+    [one.parts(other, policy), other.parts(one, policy)]
+}
+
 /// What one order of the parts gives.
 fn sequentially(pair: [Operation; 2], policy: Policy, order: &[usize]) -> String {
     let mut world = World::new(policy);
@@ -59,7 +63,7 @@ fn sequentially(pair: [Operation; 2], policy: Policy, order: &[usize]) -> String
         Runner::new(operation, NUMBERS[at - 1], &mut world)
     });
     world.release_session();
-    let mut parts: [std::slice::Iter<'_, Part>; 2] = pair.map(|operation| operation.parts().iter());
+    let mut parts: [std::slice::Iter<'_, Part>; 2] = parts(pair, policy).map(<[_]>::iter);
     for &next in order {
         runners[next].run_part(*parts[next].next().expect("as many as there are parts"));
     }
@@ -83,7 +87,8 @@ fn allowed(pair: [Operation; 2], policy: Policy) -> BTreeSet<String> {
     let found = Arc::clone(&outcomes);
     let limits = Limits { preemptions: 0, executions: None, time: None };
     loom_tests::explore(limits, true, move || {
-        for order in orders(pair[0].parts().len(), pair[1].parts().len()) {
+        let [one, other] = parts(pair, policy);
+        for order in orders(one.len(), other.len()) {
             let outcome = sequentially(pair, policy, &order);
             found.lock().unwrap().insert(outcome);
         }

@@ -7,7 +7,7 @@
 use crate::world::{A, ALIAS, B, FREE, World};
 use loom_tests::{Counted, Fixed, Ledger, Small, SmallRemoved};
 use std::sync::Arc;
-use tandem_registry::{ClientKey, Session, StreamKey};
+use tandem_registry::{ClientKey, Policy, Session, StreamKey};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
@@ -100,11 +100,19 @@ pub enum Part {
     EndOf(usize),
     /// One lookup of a batch.
     RouteOf(u64),
+    /// Of a takeover, the eviction of one client. The calls of this registry have no commit without its
+    /// evictions, so this comes before the commit here, and is for rivals that cannot tell.
+    Evict(usize),
 }
 
 impl Operation {
-    pub fn parts(self) -> &'static [Part] {
+    /// Its parts as far as they matter against `other`.
+    pub fn parts(self, other: Self, policy: Policy) -> &'static [Part] {
         match self {
+            // Each eviction is a step of its own, and so is each end of a client by a close.
+            ConnectCrosswise if other == Close && policy == Policy::Takeover => {
+                &[Part::Evict(0), Part::Whole]
+            }
             ConnectWithAlias => &[Part::Bare, Part::Alias],
             DisconnectId => &[Part::Find, Part::End],
             Close => &[Part::EndOf(0), Part::EndOf(1), Part::Whole],
@@ -146,6 +154,8 @@ pub struct Runner {
     /// What it brings along is counted from here.
     number: u64,
     found: Option<ClientKey>,
+    /// By [`Part::Evict`], of the client id that the newcomer takes.
+    evicted: Option<SmallRemoved>,
     /// What it says; of `close`, in any order.
     said: Vec<String>,
     /// Of a walk.
@@ -166,6 +176,7 @@ impl Runner {
             stream: world.stream,
             number,
             found: None,
+            evicted: None,
             said: Vec::new(),
             met: Vec::new(),
             removed: Vec::new(),
@@ -196,6 +207,9 @@ impl Runner {
             Part::EndOf(client) => {
                 let removed = self.registry.disconnect_key(self.keys[client]);
                 removed.into_iter().for_each(|removed| self.hand(Some(removed)));
+            }
+            Part::Evict(client) => {
+                self.evicted = self.registry.disconnect_key(self.keys[client]);
             }
             Part::RouteOf(node) => {
                 let of = self.registry.with_stream(&node, |stream| stream.of);
@@ -291,7 +305,8 @@ impl Runner {
         match self.registry.connect(client) {
             Ok(connected) => {
                 self.found = Some(connected.key);
-                for removed in [connected.displaced.by_id, connected.displaced.by_node] {
+                let by_id = self.evicted.take().or(connected.displaced.by_id);
+                for removed in [by_id, connected.displaced.by_node] {
                     self.hand(removed);
                 }
                 if with_alias {
