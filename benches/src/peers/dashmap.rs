@@ -24,14 +24,17 @@ impl DashmapPair {
 impl Lookups for DashmapPair {
     type Key = ClientId;
 
+    #[inline(always)]
     fn with_stream<R>(&self, node: &NodeId, read: impl FnOnce(&Stream) -> R) -> Option<R> {
         self.streams.get(node).map(|entry| read(&entry.stream))
     }
 
+    #[inline(always)]
     fn with_info<R>(&self, id: &ClientId, read: impl FnOnce(&Info) -> R) -> Option<R> {
         self.clients.get(id).map(|entry| read(&entry.info))
     }
 
+    #[inline(always)]
     fn with_info_by_key<R>(&self, key: ClientId, read: impl FnOnce(&Info) -> R) -> Option<R> {
         self.with_info(&key, read)
     }
@@ -41,14 +44,17 @@ impl Lookups for DashmapPair {
 impl Lookups for &DashmapPair {
     type Key = ClientId;
 
+    #[inline(always)]
     fn with_stream<R>(&self, node: &NodeId, read: impl FnOnce(&Stream) -> R) -> Option<R> {
         (**self).with_stream(node, read)
     }
 
+    #[inline(always)]
     fn with_info<R>(&self, id: &ClientId, read: impl FnOnce(&Info) -> R) -> Option<R> {
         (**self).with_info(id, read)
     }
 
+    #[inline(always)]
     fn with_info_by_key<R>(&self, key: ClientId, read: impl FnOnce(&Info) -> R) -> Option<R> {
         (**self).with_info_by_key(key, read)
     }

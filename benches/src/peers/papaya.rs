@@ -34,14 +34,17 @@ impl PapayaPair {
 impl Lookups for PapayaPair {
     type Key = ClientId;
 
+    #[inline(always)]
     fn with_stream<R>(&self, node: &NodeId, read: impl FnOnce(&Stream) -> R) -> Option<R> {
         self.streams.pin().get(node).map(|entry| read(&entry.stream))
     }
 
+    #[inline(always)]
     fn with_info<R>(&self, id: &ClientId, read: impl FnOnce(&Info) -> R) -> Option<R> {
         self.clients.pin().get(id).map(|entry| read(&entry.info))
     }
 
+    #[inline(always)]
     fn with_info_by_key<R>(&self, key: ClientId, read: impl FnOnce(&Info) -> R) -> Option<R> {
         self.with_info(&key, read)
     }
@@ -50,14 +53,17 @@ impl Lookups for PapayaPair {
 impl Lookups for PinnedPair<'_> {
     type Key = ClientId;
 
+    #[inline(always)]
     fn with_stream<R>(&self, node: &NodeId, read: impl FnOnce(&Stream) -> R) -> Option<R> {
         self.streams.get(node).map(|entry| read(&entry.stream))
     }
 
+    #[inline(always)]
     fn with_info<R>(&self, id: &ClientId, read: impl FnOnce(&Info) -> R) -> Option<R> {
         self.clients.get(id).map(|entry| read(&entry.info))
     }
 
+    #[inline(always)]
     fn with_info_by_key<R>(&self, key: ClientId, read: impl FnOnce(&Info) -> R) -> Option<R> {
         self.with_info(&key, read)
     }

@@ -12,14 +12,17 @@ pub struct PinnedTandem<'a>(Guard<'a, ClientId, NodeId, Info, Stream>);
 impl Lookups for Tandem {
     type Key = ClientKey;
 
+    #[inline(always)]
     fn with_stream<R>(&self, node: &NodeId, read: impl FnOnce(&Stream) -> R) -> Option<R> {
         self.0.with_stream(node, read)
     }
 
+    #[inline(always)]
     fn with_info<R>(&self, id: &ClientId, read: impl FnOnce(&Info) -> R) -> Option<R> {
         self.0.pin().client(id).map(|client| read(client.info()))
     }
 
+    #[inline(always)]
     fn with_info_by_key<R>(&self, key: ClientKey, read: impl FnOnce(&Info) -> R) -> Option<R> {
         self.0.pin().get(key).map(|client| read(client.info()))
     }
@@ -28,14 +31,17 @@ impl Lookups for Tandem {
 impl Lookups for PinnedTandem<'_> {
     type Key = ClientKey;
 
+    #[inline(always)]
     fn with_stream<R>(&self, node: &NodeId, read: impl FnOnce(&Stream) -> R) -> Option<R> {
         self.0.stream(node).map(read)
     }
 
+    #[inline(always)]
     fn with_info<R>(&self, id: &ClientId, read: impl FnOnce(&Info) -> R) -> Option<R> {
         self.0.client(id).map(|client| read(client.info()))
     }
 
+    #[inline(always)]
     fn with_info_by_key<R>(&self, key: ClientKey, read: impl FnOnce(&Info) -> R) -> Option<R> {
         self.0.get(key).map(|client| read(client.info()))
     }
