@@ -108,11 +108,6 @@ impl<T> Blanks<T> {
         self.start.as_ptr()
     }
 
-    pub(crate) fn as_mut_slice(&mut self) -> &mut [T] {
-        // SAFETY: as in `deref`, and exclusive.
-        unsafe { core::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
-    }
-
     /// Gives the memory up for `from_raw`.
     pub(crate) fn into_raw(self) -> *mut T {
         let start = self.start.as_ptr();

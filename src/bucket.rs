@@ -5,15 +5,15 @@
 //! entry: see `entry`
 //! ```
 //!
-//! All entries of a hash are in its own chain: each in its *home*, a place that the hash names, if that
-//! was empty, so that lookups can look there first; else in any empty place. Removal empties the place,
-//! so nothing builds up (J). The block is immutable and replaced whole: a scan reads it at one moment,
+//! All entries of a hash are in its own chain: each in its *home*, a place that the hash names, or beside
+//! it, if those were empty, so that lookups can look there first; else in any empty place. Removal empties
+//! the place, so nothing builds up (J). The block is immutable and replaced whole: a scan reads it at one moment,
 //! and it is gone with its last entry. What makes a scan trustworthy:
 //!
 //! - an entry stays in its place from its put to its removal, so a scan finds every entry that was put
 //!   before the scan began and not removed before it ended;
 //! - `control` holds the chain's version, which a takeover raises before it commits (D), and a mark
-//!   that the chain has moved to the next array. A scan that reads the same control before and after
+//!   that the chain has moved to the next level. A scan that reads the same control before and after
 //!   missed no takeover.
 //!
 //! Before a chain moves, its places and its block are frozen: nothing changes any more, and each helper
@@ -26,7 +26,7 @@ use crate::block::Block;
 use crate::control::ControlWord;
 use crate::entry::{Entry, Tag};
 use crate::reclaim::Pin;
-use crate::scan;
+use crate::spot::Spot;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering};
 
 /// Places in a line.
@@ -34,12 +34,6 @@ use crate::sync::{AtomicPtr, AtomicU64, Ordering};
 pub(crate) const PLACES: usize = 6;
 #[cfg(loom)]
 pub(crate) const PLACES: usize = 3;
-
-/// The places of a line that are homes, as a power of two.
-#[cfg(not(loom))]
-const HOME_BITS: u32 = 2;
-#[cfg(loom)]
-const HOME_BITS: u32 = 1;
 
 /// What a put or a removal met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +55,7 @@ pub(crate) enum Outcome {
 pub(crate) struct Line {
     control: ControlWord,
     overflow: AtomicPtr<Block>,
-    places: [AtomicU64; PLACES],
+    pub(crate) places: [AtomicU64; PLACES],
 }
 
 // SAFETY: a zeroed line is one that is not made: places `UNMADE`, overflow null, version 0.
@@ -84,11 +78,10 @@ pub(crate) enum Count {
 }
 
 impl Line {
-    /// Makes a line of a table's first array usable, which has `1 << bits` lines; the others are made
-    /// by splitting.
-    pub(crate) fn make_empty(&self, bits: u32) {
-        self.control.make(bits);
-        // Relaxed, twice: nobody else has the array yet.
+    /// Makes a line of a table's first level usable; the others are made by splitting.
+    pub(crate) fn make_empty(&self, shift: u32) {
+        self.control.make(shift);
+        // Relaxed, twice: nobody else has the level yet.
         self.overflow.store(Block::none(), Ordering::Relaxed);
         for place in &self.places {
             place.store(Entry::EMPTY.0, Ordering::Relaxed);
@@ -100,34 +93,43 @@ impl Line {
         &self.control
     }
 
-    /// The slot of the entry in the home of `tag`, if it matches; above all slots if it is frozen.
+    /// The slot of an entry that matches, if it is at its spot; above all slots if it is frozen.
+    ///
+    /// # Safety
+    ///
+    /// `lines` is the first line of a level, which has one of that number, and a pin keeps it.
     #[inline(always)]
-    pub(crate) fn at_home(&self, tag: Tag) -> Option<u32> {
+    pub(crate) unsafe fn at_spot(lines: *const Self, tag: Tag, spot: Spot) -> Option<u32> {
+        // SAFETY: the caller's promise; the place beside a home is one.
+        let [home, beside] = unsafe { [&*spot.home_in(lines), &*spot.beside().home_in(lines)] };
+        if let Some(slot) = Self::in_place(home, tag) {
+            return Some(slot);
+        }
+        Self::in_place(beside, tag)
+    }
+
+    /// The same for every place of the line.
+    #[inline(always)]
+    pub(crate) fn in_places(&self, tag: Tag) -> Option<u32> {
+        self.places.iter().find_map(|place| Self::in_place(place, tag))
+    }
+
+    #[inline(always)]
+    fn in_place(place: &AtomicU64, tag: Tag) -> Option<u32> {
         // Acquire: pairs with the Release in `put`; the record was filled before.
-        let entry = Entry(self.places[tag.home::<HOME_BITS>()].load(Ordering::Acquire));
+        let entry = Entry(place.load(Ordering::Acquire));
         entry.has(tag).then(|| entry.slot_if_thawed())
     }
 
-    /// How many entries match.
+    /// Whether all entries are in places.
     #[inline(always)]
-    pub(crate) fn count(&self, tag: Tag, pin: &Pin<'_>) -> Count {
-        let matching = scan::matching(&self.places, tag);
-        // Acquire: pairs with the Release that installed the block.
-        if !ptr::eq(self.overflow.load(Ordering::Acquire), Block::none()) {
-            return self.count_all(tag, pin);
-        }
-        if matching.is_empty() {
-            return Count::None;
-        }
-        // Acquire: as in `scan`. What is in the place now counts as well as what was there before: it
-        // is read after the scan began, and before any word.
-        let entry = Entry(self.places[matching.first()].load(Ordering::Acquire));
-        if matching.is_one() && entry.has(tag) { Count::One(entry.slot()) } else { Count::More }
+    pub(crate) fn has_no_block(&self) -> bool {
+        // Acquire: the places were read before, or are; see `slots`.
+        ptr::eq(self.overflow.load(Ordering::Acquire), Block::none())
     }
 
-    /// The same for a chain with a block.
-    #[inline(never)]
-    fn count_all(&self, tag: Tag, pin: &Pin<'_>) -> Count {
+    /// How many entries match.
+    pub(crate) fn count(&self, tag: Tag, pin: &Pin<'_>) -> Count {
         let mut slots = self.slots(tag, pin);
         match (slots.next(), slots.next()) {
             (None, _) => Count::None,
@@ -164,10 +166,9 @@ impl Line {
         unsafe { block.as_ref() }.is_some_and(|block| block.frozen)
     }
 
-    /// Puts an entry in its home or another empty place, or in the block.
-    pub(crate) fn put(&self, entry: Entry, pin: &Pin<'_>) -> Outcome {
-        let (before, from_home) = self.places.split_at(entry.tag().home::<HOME_BITS>());
-        for place in from_home.iter().chain(before) {
+    /// Puts an entry in the best place that is empty, or in the block.
+    pub(crate) fn put(&self, entry: Entry, spot: Spot, pin: &Pin<'_>) -> Outcome {
+        for place in spot.places().map(|at| &self.places[at]) {
             // Relaxed, here and on failure: only compared.
             let mut seen = Entry(place.load(Ordering::Relaxed));
             while seen == Entry::EMPTY {
@@ -280,28 +281,31 @@ impl Line {
         }
     }
 
-    /// Entries in the places of a line, at home as far as they can be, and those that are too many.
-    fn housed(entries: &[Entry]) -> ([Entry; PLACES], Vec<Entry>) {
+    /// Entries in the places of a line, as near to their homes as they can be, and those that are too many.
+    fn housed(shift: u32, entries: &[Entry]) -> ([Entry; PLACES], Vec<Entry>) {
         let mut places = [Entry::EMPTY; PLACES];
-        let mut house = |entry: Entry, at: usize| {
-            let is_empty = places[at] == Entry::EMPTY;
-            if is_empty {
-                places[at] = entry;
-            }
-            is_empty
-        };
         let mut rest = entries.to_vec();
-        rest.retain(|&entry| !house(entry, entry.tag().home::<HOME_BITS>()));
-        rest.retain(|&entry| !(0..PLACES).any(|at| house(entry, at)));
+        // First everyone's home: another's entry is not to take it.
+        for choice in 0..PLACES {
+            rest.retain(|&entry| {
+                let at =
+                    Spot::of(entry.tag(), shift).places().nth(choice).expect("there are so many");
+                let is_taken = places[at] != Entry::EMPTY;
+                if !is_taken {
+                    places[at] = entry;
+                }
+                is_taken
+            });
+        }
         (places, rest)
     }
 
-    /// Makes a child line, of an array of `1 << bits`, out of its share of a frozen chain. Every helper
+    /// Makes a child line, of the level with this shift, out of its share of a frozen chain. Every helper
     /// passes the same entries; what another has made already stays. `true`: this call gave the chain
     /// a block.
-    pub(crate) fn make(&self, bits: u32, entries: &[Entry]) -> bool {
-        self.control.make(bits);
-        let (places, rest) = Self::housed(entries);
+    pub(crate) fn make(&self, shift: u32, entries: &[Entry]) -> bool {
+        self.control.make(shift);
+        let (places, rest) = Self::housed(shift, entries);
         for (place, entry) in self.places.iter().zip(places) {
             // A place never goes back to `UNMADE`, so a late helper changes nothing. Release: as in
             // `put`. Acquire on failure: the line is complete for whoever returns from here.
@@ -332,22 +336,47 @@ impl Line {
         made.is_ok() && spills
     }
 
+    /// Whether its entries are those of its chain: it was made, and has not moved.
+    pub(crate) fn is_in_use(&self) -> bool {
+        // Relaxed: nobody else is here.
+        let is_made = !self.overflow.load(Ordering::Relaxed).is_null();
+        is_made && !self.control.read().is_moved()
+    }
+
     /// All entries, for a table that is the caller's alone.
-    pub(crate) fn entries(&mut self) -> Vec<Entry> {
-        // Relaxed: `&mut self`.
-        let places = self.places.iter_mut().map(|place| Entry(place.load(Ordering::Relaxed)));
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        // Relaxed, twice: nobody else is here.
+        let places = self.places.iter().map(|place| Entry(place.load(Ordering::Relaxed)));
         let mut entries: Vec<_> = places.filter(|entry| entry.is_occupied()).collect();
         let block = self.overflow.load(Ordering::Relaxed);
         entries.extend_from_slice(self.block(block));
         entries
     }
 
-    /// Frees the block of a line whose array goes.
-    pub(crate) fn dismantle(&mut self) {
-        // Relaxed, twice: the array is the caller's alone.
+    /// Frees the block.
+    ///
+    /// # Safety
+    ///
+    /// As for `Level::dismantle`.
+    pub(crate) unsafe fn dismantle(&self) {
+        // Relaxed, twice: by now nobody looks here, as the control word says where to.
         let block = self.overflow.load(Ordering::Relaxed);
         self.overflow.store(ptr::null_mut(), Ordering::Relaxed);
-        // SAFETY: `&mut self`, and the array's grace period is over.
+        // SAFETY: the caller's promise.
         unsafe { Block::free(block) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_in_its_home_keeps_it() {
+        let shift = Spot::shift(0);
+        let entry = |home: u64, slot| Entry::new(Tag::of(home << 29), slot);
+        let (places, rest) = Line::housed(shift, &[entry(0, 7), entry(0, 8), entry(1, 9)]);
+        assert_eq!(places[..2], [entry(0, 7), entry(1, 9)]);
+        assert!(places[2..].contains(&entry(0, 8)) && rest.is_empty());
     }
 }

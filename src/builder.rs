@@ -69,9 +69,9 @@ impl<Id, Node, Info, Stream, S> Builder<Id, Node, Info, Stream, S> {
         self
     }
 
-    /// Shards of each table, rounded up to a power of two: 1 to [`Registry::MAX_SHARDS`]. Each grows by
-    /// itself, so more of them make each growth smaller. Default: 16, or more on machines with more
-    /// than four cores.
+    /// Shards of each table, rounded up to a power of two: 1 to [`Registry::MAX_SHARDS`]. A table that grows
+    /// does so shard by shard, so with more of them more writers move it without meeting, and what it
+    /// leaves is given back in smaller pieces. Default: 16, or more on machines with more than four cores.
     pub fn shards(mut self, n: usize) -> Self {
         self.shards = Some(n);
         self

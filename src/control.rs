@@ -1,26 +1,22 @@
 //! The control word of a line: what a scan reads before and after.
 //!
 //! ```text
-//!  63       6 5    1     0
-//! +----------+------+-------+
-//! | version  | bits | moved |
-//! +----------+------+-------+
+//!  63       8    7     6     0
+//! +----------+-------+-------+
+//! | version  | moved | shift |
+//! +----------+-------+-------+
 //! ```
 
-use crate::entry::TAG_BITS;
 use crate::sync::{AtomicU64, Ordering, fence};
 
-/// The chain has moved to the next array.
-const MOVED: u64 = 1;
+/// The shift of the line's level, of which no two are the same; 0 in a line that is not made.
+const SHIFT: u64 = 0b111_1111;
 
-/// Of an array of `1 << bits` lines, `bits` is here.
-const BITS_SHIFT: u32 = 1;
-const BITS: u64 = 0b11111 << BITS_SHIFT;
+/// The chain has moved to the next level.
+const MOVED: u64 = 1 << 7;
 
 /// Raised by each takeover before it commits (D).
-const VERSION: u64 = 1 << 6;
-
-const _: () = assert!((TAG_BITS as u64) << BITS_SHIFT <= BITS);
+const VERSION: u64 = 1 << 8;
 
 #[derive(Debug)]
 #[repr(transparent)]
@@ -35,10 +31,11 @@ impl Control {
         self.0 & MOVED != 0
     }
 
-    /// Whether it is that of a line of an array with this `shift`, and has not moved.
+    /// Whether it is that of a line of the level with this shift, and has not moved.
     #[inline(always)]
     pub(crate) const fn is_of(self, shift: u32) -> bool {
-        self.0 & (BITS | MOVED) == ((u32::BITS - shift) as u64) << BITS_SHIFT
+        // Both in the last byte, as processors compare bytes.
+        self.0 as u8 == shift as u8
     }
 }
 
@@ -48,12 +45,13 @@ impl ControlWord {
         Self(AtomicU64::new(0))
     }
 
-    /// Makes it that of a line of an array of `1 << bits`.
-    pub(crate) fn make(&self, bits: u32) {
-        // Relaxed, twice: whoever looks at the line comes by the array's own publication, or by the mark
+    /// Makes it that of a line of the level with this shift.
+    pub(crate) fn make(&self, shift: u32) {
+        debug_assert!(0 < shift && u64::from(shift) <= SHIFT);
+        // Relaxed, twice: whoever looks at the line comes by the level's own publication, or by the mark
         // of its parent (`set_moved`, Release). What a late helper sets is set already.
         if self.0.load(Ordering::Relaxed) == 0 {
-            self.0.fetch_or(u64::from(bits) << BITS_SHIFT, Ordering::Relaxed);
+            self.0.fetch_or(u64::from(shift), Ordering::Relaxed);
         }
     }
 
@@ -102,21 +100,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_of_one_array_whatever_its_version() {
-        for bits in 0..=TAG_BITS {
+    fn it_is_of_one_level_whatever_its_version() {
+        for shift in 1..u32::BITS {
             let word = ControlWord::blank();
-            word.make(bits);
+            assert!(!word.read().is_of(shift));
+            word.make(shift);
             for _ in 0..3 {
                 let before = word.read();
-                for other in 0..=TAG_BITS {
-                    assert_eq!(before.is_of(u32::BITS - other), other == bits);
+                for other in 0..u32::BITS {
+                    assert_eq!(before.is_of(other), other == shift);
                 }
                 assert!(word.is_still(before) && word.raise() && !word.is_still(before));
             }
             let before = word.read();
             assert!(word.set_moved() && !word.set_moved() && !word.raise());
             assert!(!word.is_still(before));
-            assert!(word.read().is_moved() && !word.read().is_of(u32::BITS - bits));
+            assert!(word.read().is_moved() && !word.read().is_of(shift));
         }
     }
 }

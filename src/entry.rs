@@ -8,45 +8,40 @@
 //! ```
 
 /// Bits of hash in an entry. They choose the line, too, from the top down.
-pub(crate) const TAG_BITS: u32 = 30;
+const TAG_BITS: u32 = 30;
+
+/// Those that follow the ones that chose the line: they choose the home in it, see `bucket`.
+pub(crate) const HOME_BITS: u32 = 3;
+
+/// Bits that can choose a line.
+pub(crate) const LINE_BITS: u32 = TAG_BITS - HOME_BITS;
 
 /// Bits of a slot in an entry.
 pub(crate) const SLOT_BITS: u32 = 31;
 
-/// The hash in an entry: the upper [`TAG_BITS`] bits of 32.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// The hash in an entry: the upper [`TAG_BITS`] bits of 32; the others may be anything.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Tag(u32);
 
 impl Tag {
     /// The low half of a hash, but for its last two bits.
     #[inline(always)]
     pub(crate) const fn of(hash: u64) -> Self {
-        Self(hash as u32 | Entry::MARKS)
+        Self(hash as u32)
     }
 
     /// The low half of an entry with this tag.
     #[inline(always)]
     pub(crate) const fn marked(self) -> u32 {
-        self.0
+        self.0 | Entry::MARKS
     }
 
-    /// The first `bits` bits.
-    #[inline(always)]
-    pub(crate) const fn first(self, bits: u32) -> usize {
-        self.without_last(u32::BITS - bits)
-    }
-
-    /// All but the last `shift` bits, which are at most all.
+    /// All but the last `shift` bits, which are at most all, and at least those that are not there.
     #[inline(always)]
     pub(crate) const fn without_last(self, shift: u32) -> usize {
+        debug_assert!(u32::BITS - TAG_BITS <= shift && shift <= u32::BITS);
         // The mask changes nothing, and is what a shift of the processor does.
         (self.0 as u64 >> (shift & (u64::BITS - 1))) as usize
-    }
-
-    /// The last bits of the hash: which of 2^`BITS` places of a line is home to an entry with this tag.
-    #[inline(always)]
-    pub(crate) const fn home<const BITS: u32>(self) -> usize {
-        (self.0 >> Entry::MARKS.count_ones()) as usize & ((1 << BITS) - 1)
     }
 }
 
@@ -66,7 +61,7 @@ impl Entry {
 
     pub(crate) const fn new(tag: Tag, slot: u32) -> Self {
         debug_assert!(slot < 1 << SLOT_BITS);
-        Self(((slot as u64) << u32::BITS) | tag.0 as u64)
+        Self(((slot as u64) << u32::BITS) | tag.marked() as u64)
     }
 
     /// Whether it is occupied, with this tag: its low half is the tag and both marks.
@@ -114,7 +109,7 @@ mod tests {
             let entry = Entry::new(tag, slot);
             let frozen = Entry(entry.0 | Entry::FROZEN);
             for entry in [entry, frozen] {
-                assert_eq!((entry.slot(), entry.tag()), (slot, tag));
+                assert_eq!((entry.slot(), entry.tag().marked()), (slot, tag.marked()));
                 assert!(entry.has(tag) && entry.is_occupied());
                 assert!(!entry.has(Tag::of(0x4)));
             }
@@ -127,9 +122,10 @@ mod tests {
     }
 
     #[test]
-    fn the_first_bits_of_a_tag_are_its_uppermost() {
+    fn a_tag_loses_its_last_bits_first() {
         let tag = Tag::of(0b1010 << 28);
-        assert_eq!([0, 1, 2, 4].map(|bits| tag.first(bits)), [0, 0b1, 0b10, 0b1010]);
-        assert_eq!(Tag::of(u64::MAX).first(TAG_BITS), (1 << TAG_BITS) - 1);
+        let shifts = [32, 31, 30, 28, 27];
+        assert_eq!(shifts.map(|shift| tag.without_last(shift)), [0, 0b1, 0b10, 0b1010, 0b10100]);
+        assert_eq!(Tag::of(u64::MAX).without_last(u32::BITS - TAG_BITS), (1 << TAG_BITS) - 1);
     }
 }

@@ -49,29 +49,14 @@ impl<Stream> fmt::Debug for Route<'_, Stream> {
 
 /// A client that was live when it was found, with the info and the stream that it had then.
 pub struct ClientRef<'g, Id, Node, Info, Stream> {
-    found: Found<'g, Id, Node, Info, Stream>,
+    id: &'g Id,
+    node: &'g Node,
+    info: &'g Info,
+    /// And its sequence.
+    stream: Option<(&'g Stream, u64)>,
+    address: Address,
     registry: u32,
 }
-
-enum Found<'g, Id, Node, Info, Stream> {
-    /// Read when asked for: what it came with stays in its record, under the guard's pin.
-    Plain(Plain<'g, Id, Node, Info, Stream>),
-    Read {
-        id: &'g Id,
-        node: &'g Node,
-        info: &'g Info,
-        stream: Option<(&'g Stream, u64)>,
-        address: Address,
-    },
-}
-
-impl<Id, Node, Info, Stream> Clone for Found<'_, Id, Node, Info, Stream> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<Id, Node, Info, Stream> Copy for Found<'_, Id, Node, Info, Stream> {}
 
 impl<'g, Id, Node, Info, Stream> ClientRef<'g, Id, Node, Info, Stream> {
     /// `None`: the client ended before its info or stream was read.
@@ -93,74 +78,57 @@ impl<'g, Id, Node, Info, Stream> ClientRef<'g, Id, Node, Info, Stream> {
             info = again;
         };
         let (id, node, address) = (live.id(), live.node(), live.address());
-        Some(Self { found: Found::Read { id, node, info, stream, address }, registry })
+        Some(Self { id, node, info, stream, address, registry })
     }
 
+    /// Addresses only: what the caller does not ask for is not read.
     #[inline(always)]
     pub(crate) fn plain(plain: Plain<'g, Id, Node, Info, Stream>, registry: u32) -> Self {
-        Self { found: Found::Plain(plain), registry }
-    }
-
-    #[inline(always)]
-    fn address(&self) -> Address {
-        match &self.found {
-            Found::Plain(plain) => plain.address(),
-            Found::Read { address, .. } => *address,
-        }
+        let ((id, info), (node, stream)) = (plain.profile(), plain.routing());
+        Self { id, node, info, stream: Some((stream, 0)), address: plain.address(), registry }
     }
 
     /// Names this incarnation.
     #[must_use]
+    #[inline]
     pub fn key(&self) -> ClientKey {
-        let address = self.address();
-        ClientKey { generation: address.generation, slot: address.slot, registry: self.registry }
+        let Address { generation, slot } = self.address;
+        ClientKey { generation, slot, registry: self.registry }
     }
 
     /// Its client id.
     #[must_use]
+    #[inline]
     pub fn id(&self) -> &'g Id {
-        match &self.found {
-            Found::Plain(plain) => plain.profile().0,
-            Found::Read { id, .. } => id,
-        }
+        self.id
     }
 
     /// Its node id.
     #[must_use]
+    #[inline]
     pub fn node(&self) -> &'g Node {
-        match &self.found {
-            Found::Plain(plain) => plain.routing().0,
-            Found::Read { node, .. } => node,
-        }
+        self.node
     }
 
     /// Its info.
     #[must_use]
+    #[inline]
     pub fn info(&self) -> &'g Info {
-        match &self.found {
-            Found::Plain(plain) => plain.profile().1,
-            Found::Read { info, .. } => info,
-        }
-    }
-
-    #[inline(always)]
-    fn stream_and_sequence(&self) -> Option<(&'g Stream, u64)> {
-        match &self.found {
-            Found::Plain(plain) => Some((plain.routing().1, 0)),
-            Found::Read { stream, .. } => *stream,
-        }
+        self.info
     }
 
     /// Its stream, if it has one.
     #[must_use]
+    #[inline]
     pub fn stream(&self) -> Option<&'g Stream> {
-        self.stream_and_sequence().map(|(stream, _)| stream)
+        self.stream.map(|(stream, _)| stream)
     }
 
     /// Names its stream.
     #[must_use]
+    #[inline]
     pub fn stream_key(&self) -> Option<StreamKey> {
-        self.stream_and_sequence().map(|(_, sequence)| StreamKey { client: self.key(), sequence })
+        self.stream.map(|(_, sequence)| StreamKey { client: self.key(), sequence })
     }
 }
 

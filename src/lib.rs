@@ -93,9 +93,9 @@
 //! 2. `tandem`: the two tables and what links them; its table says which file does what;
 //! 3. `tandem/connect`: a newcomer's way in, as its owner goes it;
 //! 4. `tandem/drive`: what anyone may do for it, and why two of the same name never both commit;
-//! 5. `table`: one index, from hashes to slots;
+//! 5. `table`: one index, from hashes to slots, and `hint`, by which lookups find their line;
 //! 6. `bucket`: one cache line of it, and what makes a scan trustworthy;
-//! 7. `grow`: how the lines move to an array of twice the size while everybody goes on;
+//! 7. `level` and `grow`: how the lines move to twice as many while everybody goes on;
 //! 8. `slots`: where clients lie, and why it is safe to read them;
 //! 9. `reclaim`: when they may go. `pins` has the crux.
 //!
@@ -116,8 +116,10 @@ mod error;
 mod found;
 mod grow;
 mod guard;
+mod hint;
 mod iter;
 mod key;
+mod level;
 mod list;
 mod pages;
 mod places;
@@ -126,10 +128,10 @@ mod prefetch;
 mod reclaim;
 mod registry;
 mod removed;
-mod scan;
 mod segments;
 mod session;
 mod slots;
+mod spot;
 mod stack;
 #[cfg(all(test, not(loom)))]
 mod stall;

@@ -1,8 +1,8 @@
 //! Arrays that grow without moving: geometric segments behind one small pointer table.
 //!
 //! Segment *k* holds 2^*k* times as many items as the first, so an index finds its item with one
-//! leading-zero count and one load from a table that stays in the first-level cache; an index in the
-//! first segment, which is as large as the capacity that was asked for, needs neither. Nothing is ever
+//! leading-zero count and one load from a table that stays in the first-level cache; of an index in the
+//! first segment, which is as large as the capacity that was asked for, a processor guesses both. Nothing is ever
 //! copied, so references into a segment stay good until the whole array goes, and memory comes zeroed
 //! from the allocator: the pages of a large segment are touched when their slots are first used, not
 //! when it is made.
@@ -142,9 +142,15 @@ impl<T> Segments<T> {
         debug_assert!(self.get(index).is_some() && segment == self.first.segment_of(index));
         // SAFETY: the index was below `MAX_ITEMS` when its segment was made.
         let origin = unsafe { self.origins.get_unchecked(segment) };
-        // Acquire: as in `get`.
-        // SAFETY: as in `get`; the segment was installed, by the caller's promise.
-        unsafe { &*origin.load(Ordering::Acquire).wrapping_add(index as usize) }
+        // SAFETY: the segment was installed in what happened before, by the caller's promise, and nobody
+        // has written here since: no race. So the compiler may read it once for several calls, or not at
+        // all if the item is not used.
+        let item = unsafe { *origin.as_ptr() }.wrapping_add(index as usize);
+        // SAFETY: as in `get`, an item of an allocation.
+        unsafe {
+            core::hint::assert_unchecked(!item.is_null());
+            &*item
+        }
     }
 
     /// All items of the segments that were made.

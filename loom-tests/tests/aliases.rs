@@ -31,7 +31,7 @@ fn two_owners_of_one_name() {
 /// An alias must not take the name from its bearer for an owner that is gone.
 #[test]
 fn a_taker_that_is_disconnected() {
-    model("aliases: the taker is disconnected", 3, 19_362).keep_garbage().check(|| {
+    model("aliases: the taker is disconnected", 3, 16_562).keep_garbage().check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let bearer = registry.connect(ledger.client(1, 1, 0).alias(9)).unwrap().key;

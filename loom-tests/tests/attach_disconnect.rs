@@ -69,7 +69,7 @@ fn lookup_against_attach() {
 
 #[test]
 fn detach_is_exact() {
-    model("attach_disconnect: detach against attach", 3, 386).check(|| {
+    model("attach_disconnect: detach against attach", 3, 376).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let connected = registry.connect(ledger.client(1, 7, 0)).unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 #[test]
 fn flush_flush_lookup() {
-    model("flush_flush_lookup", 3, 7_597).check(|| {
+    model("flush_flush_lookup", 3, 4_917).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().capacity(4).build().unwrap());
         let key = ledger.connect(&registry, 1, 7, 0);

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use tandem_registry::ClientKey;
 
 /// Node ids of one shard, and client ids that do not crowd theirs: it is the node table that grows. It is
-/// the same code as the other one.
-const NAMES: [(u64, u64); 5] = [(0, 0), (1, 2), (2, 3), (4, 6), (5, 7)];
+/// the same code as the other one. The third client is neither in its home nor beside it, the fourth one
+/// is in the block.
+const NAMES: [(u64, u64); 5] = [(2, 0), (0, 1), (5, 3), (1, 4), (3, 6)];
 
 fn connect(registry: &Small, ledger: &Ledger, client: usize) -> ClientKey {
     let (id, node) = NAMES[client];
@@ -39,7 +40,7 @@ fn assert_routes(registry: &Small, clients: usize, lives: impl Fn(usize) -> bool
 /// A split, from its first step to its last, under the eyes of one lookup.
 #[test]
 fn a_split_against_lookup() {
-    model("growth: a split against a lookup", 3, 5_667).keep_garbage().check(|| {
+    model("growth: a split against a lookup", 3, 6_279).keep_garbage().check(|| {
         let ledger = Ledger::default();
         let (registry, keys) = about_to_split(&ledger);
         let reader = {
@@ -58,7 +59,7 @@ fn a_split_against_lookup() {
 /// The same, and the array that has moved is reclaimed as soon as that is legal (G).
 #[test]
 fn a_reclaimed_array_against_lookup() {
-    model("growth: the old array against a lookup", 3, 23_865).check(|| {
+    model("growth: the old array against a lookup", 3, 34_175).check(|| {
         let ledger = Ledger::default();
         let (registry, keys) = about_to_split(&ledger);
         let reader = {
@@ -78,7 +79,7 @@ fn a_reclaimed_array_against_lookup() {
 /// Two writers split the same line.
 #[test]
 fn a_split_against_a_split() {
-    model("growth: a split against a split", 3, 144_412).keep_garbage().check(|| {
+    model("growth: a split against a split", 3, 181_205).keep_garbage().check(|| {
         let ledger = Ledger::default();
         let (registry, keys) = about_to_split(&ledger);
         let (first, last) = (keys[0], keys[3]);
@@ -112,8 +113,8 @@ fn grow_under(read: impl Fn(&SmallGuard<'_>) + 'static) {
 
 #[test]
 fn against_lookup_of_one_that_stays() {
-    model("growth: lookup of one that stays", 3, 7_611).keep_garbage().check(|| {
-        grow_under(|guard| assert_eq!(routed(guard, NAMES[1].1), Some(1)));
+    model("growth: lookup of one that stays", 3, 2_539).keep_garbage().check(|| {
+        grow_under(|guard| assert_eq!(routed(guard, NAMES[2].1), Some(2)));
     });
 }
 
@@ -129,7 +130,7 @@ fn against_lookups_of_the_newest() {
 
 #[test]
 fn against_connect() {
-    model("growth: connect", 3, 3_540).keep_garbage().check(|| {
+    model("growth: connect", 3, 6_543).keep_garbage().check(|| {
         let ledger = Ledger::default();
         let (registry, _) = about_to_grow(&ledger);
         let grow = {
@@ -146,7 +147,7 @@ fn against_connect() {
 
 #[test]
 fn against_disconnect() {
-    model("growth: disconnect", 3, 429).keep_garbage().check(|| {
+    model("growth: disconnect", 3, 376).keep_garbage().check(|| {
         let ledger = Ledger::default();
         let (registry, keys) = about_to_grow(&ledger);
         let grow = {

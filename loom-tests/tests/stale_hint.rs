@@ -10,7 +10,7 @@ const UPPER: u64 = 2;
 
 #[test]
 fn while_an_array_moves() {
-    model("stale_hint: while an array moves", 2, 5_571).check(|| {
+    model("stale_hint: while an array moves", 2, 4_835).check(|| {
         let ledger = Ledger::default();
         // One line of three places: the fourth client spills, and the next writer splits it.
         let registry = Arc::new(small().capacity(3).build().unwrap());

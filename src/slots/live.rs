@@ -1,6 +1,6 @@
 //! Reading and changing the record of a live incarnation under a pin.
 
-use super::{Address, Facts, Hot, Seen, Slots};
+use super::{Address, Facts, Hot, Seen, Slots, Warm};
 use crate::reclaim::Pin;
 use crate::slots::ended::Loose;
 use crate::state::Word;
@@ -16,9 +16,8 @@ pub(crate) struct Live<'p, Id, Node, Info, Stream> {
 /// A client that was live when its word was read under a pin, which is held for `'p`, and whose first
 /// stream and info were current then.
 pub(crate) struct Plain<'p, Id, Node, Info, Stream> {
-    slots: &'p Slots<Id, Node, Info, Stream>,
-    /// Where the records of `slot` are.
-    segment: usize,
+    hot: &'p Hot<Node, Stream>,
+    warm: &'p Warm<Id, Info>,
     slot: u32,
     word: Word,
 }
@@ -172,7 +171,11 @@ impl<'p, Id, Node, Info, Stream> Plain<'p, Id, Node, Info, Stream> {
         slot: u32,
         word: Word,
     ) -> Self {
-        Self { slots, segment, slot, word }
+        // SAFETY: made before the slot was handed out.
+        let hot = unsafe { slots.hot.get_in(segment, slot) };
+        // SAFETY: as above.
+        let warm = unsafe { slots.warm.get_in(segment, slot) };
+        Self { hot, warm, slot, word }
     }
 
     #[inline(always)]
@@ -183,15 +186,14 @@ impl<'p, Id, Node, Info, Stream> Plain<'p, Id, Node, Info, Stream> {
     /// Node id and first stream, which was current.
     #[inline(always)]
     pub(crate) fn routing(&self) -> (&'p Node, &'p Stream) {
-        // SAFETY: made before the slot was handed out, see `new`.
-        let hot = unsafe { self.slots.hot.get_in(self.segment, self.slot) };
+        let Hot { node, stream } = self.hot;
         // SAFETY: filled, and kept until the pin goes: see the module above. The stream was given to
         // `connect`, as the word has no `swung` mark, and current when the word was read: so it was
         // retired later than the pin was taken, if at all.
         unsafe {
             (
-                hot.node.with(|cell| (*cell).assume_init_ref()),
-                hot.stream.with(|cell| (*cell).assume_init_ref()),
+                node.with(|cell| (*cell).assume_init_ref()),
+                stream.with(|cell| (*cell).assume_init_ref()),
             )
         }
     }
@@ -199,14 +201,10 @@ impl<'p, Id, Node, Info, Stream> Plain<'p, Id, Node, Info, Stream> {
     /// Client id and first info, which was current.
     #[inline(always)]
     pub(crate) fn profile(&self) -> (&'p Id, &'p Info) {
-        // SAFETY: as in `routing`.
-        let warm = unsafe { self.slots.warm.get_in(self.segment, self.slot) };
+        let Warm { id, info } = self.warm;
         // SAFETY: as in `routing`; a client's record has an id.
         unsafe {
-            (
-                warm.id.with(|cell| (*cell).assume_init_ref()),
-                warm.info.with(|cell| (*cell).assume_init_ref()),
-            )
+            (id.with(|cell| (*cell).assume_init_ref()), info.with(|cell| (*cell).assume_init_ref()))
         }
     }
 }

@@ -49,10 +49,12 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
     ) -> Option<Plain<'p, Id, Node, Info, Stream>> {
         let segment = if self.first.has(slot) {
             0
-        } else if slot < MAX_SLOTS {
-            self.first.segment_of(slot)
         } else {
-            return None;
+            further();
+            if slot >= MAX_SLOTS {
+                return None;
+            }
+            self.first.segment_of(slot)
         };
         // SAFETY: `make` made its word and its records before the slot was handed out.
         let word = unsafe { self.words.get_in(segment, slot) };
@@ -104,6 +106,10 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         crate::prefetch::read(self.hot(slot));
     }
 }
+
+/// Called where a slot is beyond the capacity that was asked for, which a compiler is not to expect.
+#[cold]
+fn further() {}
 
 impl<'p, Id, Node, Info, Stream> Seen<'p, Id, Node, Info, Stream> {
     /// `word` was read from the slot under the pin that is held for `'p`.

@@ -71,19 +71,23 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         bears_name: impl Fn(&Plain<'p, Id, Node, Info, Stream>) -> bool,
         pin: &'p Pin<'_>,
     ) -> Glance<'p, Id, Node, Info, Stream> {
-        // SAFETY: the slot of an entry was handed out before the entry was put (`connect`, `alias`), and
-        // the entry was read with Acquire.
-        let plain = |slot| unsafe { self.slots.plain(slot, pin) }.filter(&bears_name);
-        let hint = table.hint(hash, pin);
-        if let Some(plain) = hint.at_home().and_then(plain) {
-            return Glance::Plain(plain);
+        let aim = table.aim(hash, pin);
+        let found = |slot| {
+            // SAFETY: the slot of an entry was handed out before the entry was put (`connect`, `alias`), and
+            // the entry was read with Acquire.
+            match unsafe { self.slots.plain(slot, pin) } {
+                Some(plain) if bears_name(&plain) => Glance::Plain(plain),
+                _ => Glance::Unclear,
+            }
+        };
+        if let Some(slot) = aim.at_spot() {
+            return found(slot);
         }
-        let (stamp, count) = hint.count(pin);
-        match count {
-            Count::One(slot) => plain(slot).map_or(Glance::Unclear, Glance::Plain),
-            Count::None if stamp.holds() => Glance::Absent,
-            _ => Glance::Unclear,
+        let Some(stamp) = aim.stamp() else { return Glance::Unclear };
+        if let Some(slot) = stamp.line.in_places(hash.tag()) {
+            return found(slot);
         }
+        if stamp.was_all() { Glance::Absent } else { Glance::Unclear }
     }
 
     /// The live client with that client id.

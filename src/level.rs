@@ -1,0 +1,201 @@
+//! The lines of a table at one of its sizes: one allocation, a slice of it for each shard.
+//!
+//! A table grows from level to level, each twice the size of the one before. The lines of all shards lie
+//! side by side, in the order of their hashes, so that a lookup finds its line without asking a shard:
+//! by one shift of the hash, if the table's hint is right. Each shard moves through its slice by
+//! itself (`grow`); a level goes when the last shard has left it.
+
+use core::ptr::{self, NonNull};
+
+use crate::blanks::Blanks;
+use crate::bucket::Line;
+use crate::entry::{LINE_BITS, Tag};
+use crate::pages;
+use crate::reclaim::{Header, Pin};
+use crate::spot::Spot;
+use crate::sync::{AtomicPtr, AtomicUsize, Ordering, fence};
+
+/// One line in this many has overflowed: time to grow.
+const OVERFLOWING: usize = 8;
+
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Level {
+    header: Header,
+    shift: u32,
+    lines: Blanks<Line>,
+    /// The level of twice the size; set once, when this one has become too small.
+    next: AtomicPtr<Level>,
+    /// Lines with a block, in all shards.
+    overflowing: AtomicUsize,
+    /// The table, and every array in this level that is not disposed of.
+    owners: AtomicUsize,
+}
+
+impl Level {
+    /// Lines yet to be made, `1 << bits` of them. The caller is the owner.
+    fn unmade(bits: u32) -> Box<Self> {
+        Box::new(Self {
+            header: Header::new(Self::dispose),
+            shift: Spot::shift(bits),
+            lines: Blanks::new(1 << bits),
+            next: AtomicPtr::new(ptr::null_mut()),
+            overflowing: AtomicUsize::new(0),
+            owners: AtomicUsize::new(1),
+        })
+    }
+
+    /// Empty lines, room for about `entries` and at least one for each of `shards`.
+    pub(crate) fn for_entries(entries: usize, shards: usize) -> Box<Self> {
+        let lines = (entries / 3).next_power_of_two().max(shards);
+        let level = Self::unmade(lines.ilog2().min(LINE_BITS));
+        for line in level.lines.iter() {
+            line.make_empty(level.shift);
+        }
+        level
+    }
+
+    /// As in [`Spot::shift`].
+    pub(crate) fn shift(&self) -> u32 {
+        self.shift
+    }
+
+    /// The first line.
+    pub(crate) fn start(&self) -> *mut Line {
+        self.lines.start()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>() + Blanks::<Line>::bytes(self.lines.len())
+    }
+
+    #[inline(always)]
+    pub(crate) fn spot(&self, tag: Tag) -> Spot {
+        Spot::of(tag, self.shift)
+    }
+
+    #[inline(always)]
+    pub(crate) fn line(&self, at: usize) -> &Line {
+        &self.lines[at]
+    }
+
+    /// The next level, if this one has become too small.
+    #[inline(always)]
+    pub(crate) fn next<'p>(&'p self, _pin: &'p Pin<'_>) -> Option<&'p Self> {
+        // Acquire: pairs with the Release in `begin`.
+        // SAFETY: the table leaves and retires its levels in order, so a pin that keeps one keeps the next.
+        unsafe { self.next.load(Ordering::Acquire).as_ref() }
+    }
+
+    pub(crate) fn next_pointer(&self) -> *mut Self {
+        self.next.load(Ordering::Acquire)
+    }
+
+    /// A chain got its block on the way of a put: grows the table if it was one too many.
+    pub(crate) fn count_spilled(&self) {
+        // Relaxed, here and below: a measure, not a fact. Signed: a block that another has emptied by now may
+        // be counted out before it is counted in.
+        let overflowing = self.overflowing.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        if overflowing as isize > (self.lines.len() / OVERFLOWING) as isize {
+            self.begin();
+        }
+    }
+
+    /// A chain got its block from a split. No growth from here: the next spill sees the count.
+    pub(crate) fn count_split(&self) {
+        self.overflowing.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A chain lost its block.
+    pub(crate) fn count_drained(&self) {
+        self.overflowing.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn begin(&self) {
+        let bits = self.lines.len().ilog2();
+        // Relaxed: the exchange below decides.
+        if bits == LINE_BITS || !self.next.load(Ordering::Relaxed).is_null() {
+            return;
+        }
+        let fresh = Box::into_raw(Self::unmade(bits + 1));
+        let none = ptr::null_mut();
+        // Release: publishes the blank lines to the Acquire in `next`. Relaxed on failure: not used.
+        let begun = self.next.compare_exchange(none, fresh, Ordering::Release, Ordering::Relaxed);
+        if begun.is_err() {
+            // SAFETY: ours still, from `Box::into_raw` above.
+            drop(unsafe { Box::from_raw(fresh) });
+        }
+    }
+
+    /// One more owner, of a level that has one.
+    pub(crate) fn share(&self) {
+        // Relaxed: the caller got here by way of another owner, who stays meanwhile.
+        self.owners.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One owner less; the last one frees the lines.
+    ///
+    /// # Safety
+    ///
+    /// `level` came from `Box::into_raw`, and the caller's share is given up by this.
+    pub(crate) unsafe fn release(level: NonNull<Self>) {
+        // SAFETY: the caller's share keeps it up to here.
+        // Release: what this owner did to the lines comes before they are freed.
+        if unsafe { level.as_ref() }.owners.fetch_sub(1, Ordering::Release) == 1 {
+            // Acquire: pairs with the Release of the other owners.
+            fence(Ordering::Acquire);
+            // SAFETY: the last owner; from `Box::into_raw`.
+            drop(unsafe { Box::from_raw(level.as_ptr()) });
+        }
+    }
+
+    unsafe fn dispose(header: NonNull<Header>) {
+        // SAFETY: the header is the first field (`repr(C)`); the table's share was retired with it.
+        unsafe { Self::release(header.cast()) };
+    }
+
+    pub(crate) fn header(level: NonNull<Self>) -> NonNull<Header> {
+        level.cast()
+    }
+
+    /// Frees the blocks of lines that are out of use.
+    ///
+    /// # Safety
+    ///
+    /// All lines in `from..from + len` have moved and their grace period is over, or nobody uses the table.
+    /// Done once.
+    pub(crate) unsafe fn dismantle(&self, from: usize, len: usize) {
+        for line in &self.lines[from..from + len] {
+            // SAFETY: the caller's promise.
+            unsafe { line.dismantle() };
+        }
+        let (place, bytes) = Blanks::pages_of(self.start(), self.lines.len(), from..from + len);
+        if bytes > 0 {
+            // So that the last shard to leave does not pay for all. A lookup that still comes here by the
+            // table's hint reads a line as it was, or zeros, which are no line of this level.
+            // SAFETY: pages of the mapping that hold nothing but these lines.
+            unsafe { pages::discard(place, bytes) };
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_may_be_gone_before_it_is_counted() {
+        let level = Level::for_entries(0, 1);
+        level.count_drained();
+        level.count_spilled();
+        assert!(level.next_pointer().is_null(), "none has overflowed");
+        level.count_spilled();
+        let next = NonNull::new(level.next_pointer()).expect("one has");
+        // SAFETY: from `Box::into_raw` in `begin`, and nobody else knows of it.
+        unsafe { Level::release(next) };
+    }
+}
