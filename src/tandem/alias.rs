@@ -10,6 +10,7 @@
 //! settled (`finish`).
 
 use super::drive::Role;
+use super::settle::Evicted;
 use super::{Call, Tandem};
 use crate::reclaim::{Pin, attempt};
 use crate::slots::{Address, Entered, Facts, Live};
@@ -123,7 +124,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         }
         if word.took() {
             let address = Address { slot, generation: word.generation() };
-            for ended in self.collect_evicted(address, None, hash, call) {
+            for ended in self.collect_evicted(address, None, hash, Evicted::default(), call) {
                 // An alias evicts no client (`bears_names`); should one be here, it is not lost (I).
                 // SAFETY: `unlink` has removed its entries, under the pin.
                 unsafe { self.slots.retire_ended(ended, &call.pin) };

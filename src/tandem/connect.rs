@@ -9,6 +9,7 @@
 //! 5. Live: collect the clients that were evicted for it. Refused: take everything back.
 
 use super::drive::{Pass, Role};
+use super::settle::Evicted;
 use super::{Call, Tandem};
 use crate::places::Ask;
 use crate::policy::Policy;
@@ -73,11 +74,12 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
             Ask::Closed => word.refused(Refusal::Closed),
         });
 
-        let (word, place) = self.see_through(slot, place == Ask::Taken, call);
+        let mut evicted = Evicted::default();
+        let (word, place) = self.see_through(slot, place == Ask::Taken, &mut evicted, call);
         if word.is_refused() {
             return Err(self.withdraw(entered, word, place, ids, call));
         }
-        let committed = self.collect(slot, word, ids, call);
+        let committed = self.collect(slot, word, ids, evicted, call);
         if call.panics.any() {
             // The caller gets the panic, not the client: it must not stay.
             self.abandon(committed, call);
@@ -88,7 +90,13 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
 
     /// Carries the own record on until it is live, or was, or is refused. With its last word goes
     /// whether a place is to be released if it was refused.
-    fn see_through(&self, slot: u32, placed: bool, call: &mut Call<'_>) -> (Word, bool) {
+    fn see_through(
+        &self,
+        slot: u32,
+        placed: bool,
+        evicted: &mut Evicted,
+        call: &mut Call<'_>,
+    ) -> (Word, bool) {
         let mut attempt = Attempt { own: placed, benefactor: None };
         let word = loop {
             let word = self.slots.see(slot, &call.pin).word;
@@ -98,7 +106,9 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
                 }
                 Phase::Waiting => self.wait(slot, word, &mut attempt, call),
                 Phase::Armed => {
-                    self.pass(slot, Role::Owner, call);
+                    if let Pass::Took(takeover) = self.pass(slot, Role::Owner, call) {
+                        *evicted = self.settle_own(slot, takeover, call);
+                    }
                 }
                 Phase::Taking => self.settle(slot, call),
                 _ => break word,
@@ -136,7 +146,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
                 Phase::Waiting => {}
                 Phase::Armed => match self.pass(rival.slot, Role::Helper, call) {
                     Pass::Raised => {}
-                    Pass::Ended | Pass::Again => return,
+                    _ => return,
                 },
                 Phase::Live => {
                     let Some(verdict) = self.compare(slot, facts.kind(), &rival, call) else {
@@ -255,6 +265,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         slot: u32,
         word: Word,
         ids: (Hash, Hash),
+        evicted: Evicted,
         call: &mut Call<'_>,
     ) -> Committed<Info, Stream> {
         let address = Address { slot, generation: word.generation() };
@@ -262,7 +273,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         if !word.took() {
             return committed;
         }
-        for ended in self.collect_evicted(address, Some(ids.0), ids.1, call) {
+        for ended in self.collect_evicted(address, Some(ids.0), ids.1, evicted, call) {
             // SAFETY: the record is the caller's own, was live, and is kept by the pin.
             let (id, _) = unsafe { self.slots.names_of_entered(slot, Kind::Client) };
             let same_id = attempt(|| id == Some(self.slots.id_of(&ended)));
@@ -283,22 +294,24 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         committed
     }
 
-    /// The clients that were evicted for a newcomer, unlinked. An evicted alias is unlinked on the way,
-    /// and gone.
+    /// The clients that were evicted for a newcomer, unlinked. An evicted alias is unlinked on the way, and
+    /// gone.
     pub(super) fn collect_evicted(
         &self,
         newcomer: Address,
         id: Option<Hash>,
         node: Hash,
+        Evicted { mut claimed, are_all }: Evicted,
         call: &mut Call<'_>,
     ) -> Vec<Ended<Info, Stream>> {
-        let mut evicted = Vec::new();
-        self.claim_all(newcomer, id, node, &mut evicted, call);
+        if !are_all {
+            self.claim_all(newcomer, id, node, &mut claimed, call);
+        }
         // Once more: what comes after this is the settler's to take care of, see `adopt`.
         self.slots.set_collected(newcomer.slot);
-        self.claim_all(newcomer, id, node, &mut evicted, call);
+        self.claim_all(newcomer, id, node, &mut claimed, call);
         let mut clients = Vec::new();
-        for (slot, word) in evicted {
+        for (slot, word) in claimed {
             clients.extend(self.unlink_evicted(slot, word, call));
         }
         clients

@@ -48,7 +48,7 @@ pub(super) enum Role {
 }
 
 /// What became of one attempt to carry a newcomer on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Pass {
     /// It is armed no more.
     Ended,
@@ -56,6 +56,17 @@ pub(super) enum Pass {
     Again,
     /// Its generation was raised: it can commit only after a scan that begins from now on.
     Raised,
+    /// It was committed, by this attempt, and displaces no aliases.
+    Took(Takeover),
+}
+
+/// A takeover that is committed.
+#[derive(Debug)]
+pub(super) struct Takeover {
+    /// The newcomer's word.
+    pub(super) word: Word,
+    /// The clients that it displaces, with the words that they had before the commit.
+    pub(super) older: Vec<Rival>,
 }
 
 /// The live rivals that bear a newcomer's names.
@@ -67,6 +78,8 @@ struct Conflicts {
     node: bool,
     /// `node` is a client's node id, not an alias.
     node_id: bool,
+    /// One of them is an alias.
+    aliases: bool,
     /// One of them is a client, or another client's alias: not the newcomer's own name once more.
     others: bool,
     newest: u64,
@@ -122,7 +135,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
                 Phase::Armed if rival.slot < me => {
                     match self.pass(rival.slot, Role::Helper, call) {
                         Pass::Raised => {}
-                        Pass::Ended | Pass::Again => return Pass::Again,
+                        _ => return Pass::Again,
                     }
                 }
                 Phase::Waiting | Phase::Armed => later.push(rival),
@@ -149,8 +162,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
                 return Pass::Again;
             }
         }
-        self.decide(me, word, facts, &conflicts, call);
-        Pass::Again
+        self.decide(me, word, facts, conflicts, call).map_or(Pass::Again, Pass::Took)
     }
 
     /// Completes what a live rival is in the middle of.
@@ -206,7 +218,9 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
                 conflicts.node |= verdict.same_node;
                 conflicts.node_id |= verdict.same_node && !is_alias;
                 conflicts.newest = conflicts.newest.max(rival.word.generation());
-                if !is_alias {
+                if is_alias {
+                    conflicts.aliases = true;
+                } else {
                     conflicts.clients.push(*rival);
                 }
             }
@@ -246,7 +260,14 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
     }
 
     /// The last step of a pass: refused, or committed. Whatever was decided on an older word fails.
-    fn decide(&self, me: u32, word: Word, facts: Facts, conflicts: &Conflicts, call: &Call<'_>) {
+    fn decide(
+        &self,
+        me: u32,
+        word: Word,
+        facts: Facts,
+        conflicts: Conflicts,
+        call: &Call<'_>,
+    ) -> Option<Takeover> {
         let any = conflicts.id || conflicts.node;
         let refusal = match word.kind() {
             // An alias never takes a node id (C).
@@ -260,19 +281,21 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
             // Linearization point of a refusal: the read of the live rival's word, which a rival
             // bears until this word is another (C).
             self.slots.step(me, word, word.refused(refusal));
-            return;
+            return None;
         }
         if !any {
             // Linearization point of a connect without a conflict: this step (C).
             self.slots.step(me, word, word.live());
-            return;
+            return None;
         }
         // Before the commit: a lookup that finds an older client without the mark need not look for us.
-        for older in &conflicts.clients {
-            let word = older.word;
-            if !word.is_contested() && !self.slots.step(older.slot, word, word.contested()) {
-                return;
+        let mut older = conflicts.clients;
+        for older in &mut older {
+            let marked = older.word.contested();
+            if older.word != marked && !self.slots.step(older.slot, older.word, marked) {
+                return None;
             }
+            older.word = marked;
         }
         // Before the commit: a miss that saw the older client dead, and us not yet, looks again (D).
         if let Some(id) = facts.id().filter(|_| conflicts.id) {
@@ -284,7 +307,9 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         // A lookup that meets both takes the newer.
         let is_newer = word.generation() > conflicts.newest;
         let newer = if is_newer { word } else { word.raised(conflicts.newest + 1) };
+        let taking = newer.taking();
         // Linearization point of a takeover's first step: this one. The newcomer owns its names (D).
-        self.slots.step(me, word, newer.taking());
+        let is_committed = self.slots.step(me, word, taking);
+        (is_committed && !conflicts.aliases).then_some(Takeover { word: taking, older })
     }
 }

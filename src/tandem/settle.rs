@@ -4,12 +4,21 @@
 //! A newcomer is `Taking` until every older live bearer of its names is evicted. Each is handed to the
 //! newcomer's owner, who collects them once it is `Live` (`collect_evicted`), whoever did the work.
 
-use super::drive::Rival;
+use super::drive::{Rival, Takeover};
 use super::{Call, Tandem};
 use crate::reclaim::attempt;
-use crate::slots::{Address, Facts};
+use crate::slots::{Address, Evictor, Facts};
 use crate::state::{End, Phase, Refusal, Word};
 use crate::sync::{Ordering, fence};
+
+/// Whom an owner evicted for its newcomer.
+#[derive(Debug, Default)]
+pub(super) struct Evicted {
+    /// The owner's to unlink.
+    pub(super) claimed: Vec<(u32, Word)>,
+    /// Nobody else was to be evicted.
+    pub(super) are_all: bool,
+}
 
 impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
     /// Evicts every older live bearer of the names of `newcomer`, and makes it `Live`.
@@ -31,6 +40,40 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
                 return;
             }
         }
+    }
+
+    /// The same for the owner whose own attempt committed its newcomer: that has seen everyone who is to be
+    /// evicted, as no other could commit since without settling this one first. Those whom this call evicts
+    /// are claimed as well. What it leaves undone is for `settle`.
+    pub(super) fn settle_own(
+        &self,
+        newcomer: u32,
+        takeover: Takeover,
+        call: &mut Call<'_>,
+    ) -> Evicted {
+        let Takeover { word, older } = takeover;
+        let address = Address { slot: newcomer, generation: word.generation() };
+        let mut evicted = Evicted::default();
+        for rival in older {
+            if rival.word.phase() != Phase::Live || rival.word.is_named() {
+                return evicted;
+            }
+            self.slots.appoint_evictor(rival.slot, address, &call.pin);
+            let dead = rival.word.ending(End::Evict);
+            // Linearization point of an eviction: this step (A). Nobody needs to look at the newcomer's word
+            // before: since the commit nothing but its eviction has come over the older one's, or this fails.
+            if !self.slots.step(rival.slot, rival.word, dead) {
+                return evicted;
+            }
+            if self.slots.claim_evicted(rival.slot, Evictor::of(address)) {
+                evicted.claimed.push((rival.slot, dead));
+            } else {
+                self.adopt(rival, call);
+            }
+        }
+        evicted.are_all = true;
+        self.slots.step(newcomer, word, word.live());
+        evicted
     }
 
     /// Whether the live rival bears a name of the live newcomer. A panic of a user's `Eq` is a no.
