@@ -19,11 +19,8 @@ use crate::reclaim::{Header, Pin};
 use crate::spot::Spot;
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 
-/// Lines that a writer splits besides the one it needs. In loom's models it would be one split after another.
-#[cfg(not(loom))]
-pub(crate) const SHARE: usize = 4;
-#[cfg(loom)]
-pub(crate) const SHARE: usize = 0;
+/// Lines that a writer splits besides the one it needs.
+const SHARE: usize = 4;
 
 #[derive(Debug)]
 #[repr(C)]
@@ -116,10 +113,10 @@ impl Array {
 
     /// Splits a writer's share of the others.
     pub(crate) fn split_some(&self, next: &Self, pin: &Pin<'_>) {
-        let share = SHARE.min(self.len);
-        if share == 0 || self.is_moved() {
+        if self.is_moved() {
             return;
         }
+        let share = SHARE.min(self.len);
         // Relaxed: work is handed out; who does what twice or not at all does not matter, as the cursor
         // comes round again.
         let from = self.cursor.fetch_add(share, Ordering::Relaxed);
