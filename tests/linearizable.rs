@@ -27,6 +27,7 @@ mod linearizable {
     mod check;
     mod closing;
     mod history;
+    mod late;
     mod looks;
     mod menu;
     mod record;
