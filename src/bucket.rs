@@ -145,7 +145,7 @@ impl Line {
         _pin: &'p Pin<'_>,
     ) -> impl Iterator<Item = u32> + 'p {
         let places: [Option<u32>; PLACES] = core::array::from_fn(|at| {
-            // Acquire: pairs with the Release in `put`. Of the block below: as in `count`.
+            // Acquire: pairs with the Release in `put`. Of the block below: with that in `install`.
             let entry = Entry(self.places[at].load(Ordering::Acquire));
             entry.has(tag).then(|| entry.slot())
         });
@@ -157,7 +157,7 @@ impl Line {
     /// The entries of a block that was read from this line under a pin that the result outlives not.
     fn block(&self, block: *mut Block) -> &[Entry] {
         // SAFETY: a block is retired after it was taken out of its line, and the callers hold a pin
-        // (`matches`, or the writer's own) that is older than their reading it.
+        // (that of `slots`, or the writer's own) that is older than their reading it.
         unsafe { block.as_ref() }.map_or(&[], |block| &block.entries)
     }
 
@@ -172,7 +172,7 @@ impl Line {
             // Relaxed, here and on failure: only compared.
             let mut seen = Entry(place.load(Ordering::Relaxed));
             while seen == Entry::EMPTY {
-                // Release: publishes the record to the Acquire in `matches`.
+                // Release: publishes the record to the Acquire in `in_place` and `slots`.
                 match place.compare_exchange(seen.0, entry.0, Ordering::Release, Ordering::Relaxed)
                 {
                     Ok(_) => return Outcome::Done,
@@ -247,7 +247,7 @@ impl Line {
 
     fn install(&self, old: *mut Block, new: *mut Block, pin: &Pin<'_>) -> bool {
         // Release: publishes the block, and the records behind a new entry, to the Acquire in
-        // `matches`. Relaxed on failure: read again.
+        // `slots`. Relaxed on failure: read again.
         let done =
             self.overflow.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed).is_ok();
         if done {
@@ -261,6 +261,7 @@ impl Line {
 
     /// Freezes the chain and returns its entries, the same ones for every caller.
     pub(crate) fn freeze(&self, pin: &Pin<'_>) -> Vec<Entry> {
+        debug_assert!(!self.overflow.load(Ordering::Relaxed).is_null(), "the line is made");
         let mut entries = Vec::with_capacity(PLACES);
         for place in &self.places {
             // AcqRel: Acquire for the records behind the entry, which move on to another array;
@@ -359,7 +360,7 @@ impl Line {
     ///
     /// As for `Level::dismantle`.
     pub(crate) unsafe fn dismantle(&self) {
-        // Relaxed, twice: by now nobody looks here, as the control word says where to.
+        // Relaxed, twice: by now nobody looks at the block, as the control word says where to.
         let block = self.overflow.load(Ordering::Relaxed);
         self.overflow.store(ptr::null_mut(), Ordering::Relaxed);
         // SAFETY: the caller's promise.

@@ -2,14 +2,19 @@
 //!
 //! Line *b* splits into lines *2b* and *2b+1* of the next level, by the next bit of the tags that the
 //! entries carry: growth calls no user's `Hash` and touches no record. A writer that meets a level with a
-//! successor first splits the line it needs and a few more of its shard, so the move ends long before the
-//! successor is full; a reader of a line not yet split reads the old one. A thread that stops in the
-//! middle of a split has written nothing that the next helper would not write, so it is not waited for.
+//! successor first splits the line it needs, and then a few more of a shard that is behind, so the move ends
+//! long before the successor is full; a reader of a line not yet split reads the old one. A thread that stops
+//! in the middle of a split has written nothing that the next helper would not write, so it is not waited for.
+//!
+//! Only lines that are made are split: an empty one would be frozen as it is, and what is moved there lost. A
+//! line is made when its parent is split, so all lines of a shard's `current` array are, and behind that
+//! the line of a hash whose parents were split on the way.
 //!
 //! A level has a successor when one line in eight has overflowed, which happens at about four entries a
 //! line. The measure needs no counter on the way of a put, and many keys of one hash do not fool it into
 //! growing for ever.
 
+use core::ops::Range;
 use core::ptr::{self, NonNull};
 
 use crate::bucket::Line;
@@ -44,12 +49,16 @@ unsafe impl Sync for Array {}
 
 impl Array {
     /// The lines of one of `shards` in a level.
-    pub(crate) fn of(level: &Level, shard: usize, shards: usize) -> Box<Self> {
-        level.share();
-        let len = level.len() / shards;
+    ///
+    /// # Safety
+    ///
+    /// The level is from `Box::into_raw`, and an owner keeps it meanwhile.
+    pub(crate) unsafe fn of(level: NonNull<Level>, shard: usize, shards: usize) -> Box<Self> {
+        // SAFETY: the caller's promise.
+        let len = unsafe { level.as_ref() }.share() / shards;
         Box::new(Self {
             header: Header::new(Self::dispose),
-            level: NonNull::from(level),
+            level,
             from: shard * len,
             len,
             next: AtomicPtr::new(ptr::null_mut()),
@@ -79,8 +88,8 @@ impl Array {
     #[inline(always)]
     pub(crate) fn next<'p>(&'p self, _pin: &'p Pin<'_>) -> Option<&'p Self> {
         // Acquire: pairs with the Release in `successor`.
-        // SAFETY: an array is retired after its predecessor was, and after `current` went past it; a
-        // pin under which the predecessor was reached keeps both.
+        // SAFETY: an array is retired after `current` went past it, and it goes past its predecessor first; so
+        // a pin under which the predecessor was reached keeps both.
         unsafe { self.next.load(Ordering::Acquire).as_ref() }
     }
 
@@ -93,9 +102,11 @@ impl Array {
         if let Some(next) = self.next(pin) {
             return Some(next);
         }
-        let level = self.level().next(pin)?;
+        let level = NonNull::new(self.level().next_pointer())?;
         let shards = self.level().len() / self.len;
-        let fresh = Box::into_raw(Self::of(level, self.from / self.len, shards));
+        // SAFETY: from `begin`, and kept by the table, which leaves its levels in order: this one's successor
+        // after this one, so after `current` went past this array, and the pin is older than that.
+        let fresh = Box::into_raw(unsafe { Self::of(level, self.from / self.len, shards) });
         let none = ptr::null_mut();
         // Release: publishes the array to the Acquire in `next`. Relaxed on failure: not used.
         let begun = self.next.compare_exchange(none, fresh, Ordering::Release, Ordering::Relaxed);
@@ -106,22 +117,36 @@ impl Array {
         self.next(pin)
     }
 
-    /// Splits the line that `tag` is in.
+    /// Splits the line that `tag` is in, which was made.
     pub(crate) fn split_line_of(&self, tag: Tag, next: &Self, pin: &Pin<'_>) {
         self.split(self.level().spot(tag).line(), next, pin);
     }
 
-    /// Splits a writer's share of the others.
+    /// Splits a writer's share of the lines, which were all made.
     pub(crate) fn split_some(&self, next: &Self, pin: &Pin<'_>) {
-        if self.is_moved() {
-            return;
+        if !self.is_moved() {
+            self.split_share(self.take_share(), next, pin);
         }
+    }
+
+    pub(crate) fn take_share(&self) -> Range<usize> {
         let share = SHARE.min(self.len);
         // Relaxed: work is handed out; who does what twice or not at all does not matter, as the cursor
         // comes round again.
         let from = self.cursor.fetch_add(share, Ordering::Relaxed);
-        for at in from..from + share {
+        from..from + share
+    }
+
+    pub(crate) fn split_share(&self, share: Range<usize>, next: &Self, pin: &Pin<'_>) {
+        let has_come_round = share.start >= self.len;
+        for at in share {
             self.split(self.from + at % self.len, next, pin);
+        }
+        // Every line has had a turn, and still not all are counted: whoever moved one may have stopped before
+        // it counted that (F).
+        if has_come_round && self.lines().all(|line| line.control().read().is_moved()) {
+            // AcqRel: as in `split`; the control words were read with Acquire.
+            self.moved.fetch_max(self.len, Ordering::AcqRel);
         }
     }
 
@@ -144,10 +169,15 @@ impl Array {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn uncount(&self) {
+        self.moved.fetch_sub(1, Ordering::AcqRel);
+    }
+
     /// Whether every line has moved, so that nobody needs this array to find the next.
     pub(crate) fn is_moved(&self) -> bool {
-        // Acquire: pairs with the AcqRel in `split`.
-        self.moved.load(Ordering::Acquire) == self.len
+        // Acquire: pairs with the AcqRel in `split`. More, if one was counted after all were found moved.
+        self.moved.load(Ordering::Acquire) >= self.len
     }
 
     unsafe fn dispose(header: NonNull<Header>) {

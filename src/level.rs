@@ -28,6 +28,8 @@ pub(crate) struct Level {
     next: AtomicPtr<Level>,
     /// Lines with a block, in all shards.
     overflowing: AtomicUsize,
+    /// Shards that have left, about.
+    left: AtomicUsize,
     /// The table, and every array in this level that is not disposed of.
     owners: AtomicUsize,
 }
@@ -41,6 +43,7 @@ impl Level {
             lines: Blanks::new(1 << bits),
             next: AtomicPtr::new(ptr::null_mut()),
             overflowing: AtomicUsize::new(0),
+            left: AtomicUsize::new(0),
             owners: AtomicUsize::new(1),
         })
     }
@@ -87,7 +90,8 @@ impl Level {
     #[inline(always)]
     pub(crate) fn next<'p>(&'p self, _pin: &'p Pin<'_>) -> Option<&'p Self> {
         // Acquire: pairs with the Release in `begin`.
-        // SAFETY: the table leaves and retires its levels in order, so a pin that keeps one keeps the next.
+        // SAFETY: a level is retired after `Table::level` went past it, and it goes past its predecessor first;
+        // so a pin that keeps one keeps the next.
         unsafe { self.next.load(Ordering::Acquire).as_ref() }
     }
 
@@ -115,6 +119,16 @@ impl Level {
         self.overflowing.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// A shard has left, as one of those that saw to it finds.
+    pub(crate) fn count_left(&self) {
+        // Relaxed, here and below: where to look first, no more.
+        self.left.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn left(&self) -> usize {
+        self.left.load(Ordering::Relaxed)
+    }
+
     fn begin(&self) {
         let bits = self.lines.len().ilog2();
         // Relaxed: the exchange below decides.
@@ -131,10 +145,11 @@ impl Level {
         }
     }
 
-    /// One more owner, of a level that has one.
-    pub(crate) fn share(&self) {
+    /// One more owner, of a level that has one. The number of its lines.
+    pub(crate) fn share(&self) -> usize {
         // Relaxed: the caller got here by way of another owner, who stays meanwhile.
         self.owners.fetch_add(1, Ordering::Relaxed);
+        self.len()
     }
 
     /// One owner less; the last one frees the lines.
@@ -176,8 +191,9 @@ impl Level {
         let (place, bytes) = Blanks::pages_of(self.start(), self.lines.len(), from..from + len);
         if bytes > 0 {
             // So that the last shard to leave does not pay for all. A lookup that still comes here by the
-            // table's hint reads a line as it was, or zeros, which are no line of this level.
-            // SAFETY: pages of the mapping that hold nothing but these lines.
+            // table's hint reads a place or a control word as it was, or zeros, which are no line of this level.
+            // SAFETY: pages of the mapping that hold nothing but these lines, which are atomics; and nobody writes
+            // to them any more.
             unsafe { pages::discard(place, bytes) };
         }
     }

@@ -60,7 +60,8 @@ mod system {
     ///
     /// # Safety
     ///
-    /// They lie in a mapping of `map`, and nobody uses them meanwhile.
+    /// They lie in a mapping of `map`, and nobody uses them meanwhile, but for atomics that nobody writes to: who
+    /// reads one finds it as it was, or zero.
     pub(crate) unsafe fn discard(start: NonNull<u8>, bytes: usize) {
         // SAFETY: the caller's promise: private and anonymous, so that what comes back is zeros. Should
         // the system refuse, the pages stay as they are, which is as good.

@@ -71,12 +71,15 @@ struct Shard {
 impl Table {
     /// `shards` is a power of two; room for `capacity` entries before anything grows.
     pub(crate) fn new(shards: usize, capacity: usize) -> Self {
-        let level = Level::for_entries(capacity, shards);
-        let arrays = (0..shards).map(|shard| Array::of(&level, shard, shards));
+        let level = Box::into_raw(Level::for_entries(capacity, shards));
+        // SAFETY: never null, and the table is its owner, see `drop`.
+        let (kept, level_ref) = unsafe { (NonNull::new_unchecked(level), &*level) };
+        // SAFETY: as above.
+        let arrays = (0..shards).map(|shard| unsafe { Array::of(kept, shard, shards) });
         Self {
             shards: arrays.map(|array| CachePadded::new(Shard::new(array))).collect(),
-            hint: Hint::at(&level),
-            level: AtomicPtr::new(Box::into_raw(level)),
+            hint: Hint::at(level_ref),
+            level: AtomicPtr::new(level),
         }
     }
 
@@ -150,8 +153,7 @@ impl Table {
     /// one after the other: what they leave is much to dispose of for one call.
     #[cold]
     fn help(&self, pin: &Pin<'_>) {
-        let (before, from) = self.shards.split_at(pin.thread() as usize & (self.shards.len() - 1));
-        let behind = from.iter().chain(before).find_map(|shard| {
+        let behind = self.shards_behind(self.level(pin), pin).find_map(|shard| {
             let array = shard.current(pin);
             array.successor(pin).map(|next| (shard, array, next))
         });
@@ -164,10 +166,20 @@ impl Table {
         }
     }
 
+    /// All shards, those first that probably have not left the level.
+    fn shards_behind(&self, level: &Level, pin: &Pin<'_>) -> impl Iterator<Item = &Shard> {
+        let first = pin.thread() as usize + level.left();
+        let (before, from) = self.shards.split_at(first & (self.shards.len() - 1));
+        from.iter().chain(before).map(|shard| &**shard)
+    }
+
     /// Has a shard leave an array, if that has moved.
     fn leave(&self, shard: &Shard, array: &Array, pin: &Pin<'_>) {
         if array.is_moved() {
             shard.advance(pin);
+            if HELPS {
+                array.level().count_left();
+            }
             self.follow(pin);
         }
     }
@@ -185,8 +197,8 @@ impl Table {
             let level = self.level(pin);
             let Some(next) = level.next(pin) else { return };
             // A shard that is past a level never returns.
-            let is_in_it = |shard: &CachePadded<Shard>| ptr::eq(shard.current(pin).level(), level);
-            if self.shards.iter().any(is_in_it) {
+            let is_in_it = |shard: &Shard| ptr::eq(shard.current(pin).level(), level);
+            if self.shards_behind(level, pin).any(is_in_it) {
                 return;
             }
             self.hint.pass(level, next);
@@ -361,6 +373,59 @@ impl Shard {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::reclaim::Reclaimer;
+
+    /// A table of 64 lines, in two shards, of which many are as full as can be, so that it grows twice while
+    /// a writer sleeps with its share of the first growth.
+    #[test]
+    fn a_line_that_is_not_made_is_not_split() {
+        let reclaimer = Reclaimer::new();
+        let pin = reclaimer.pin();
+        let table = Table::new(2, 192);
+        let hash_in = |line: u64| Hash(line << 26);
+        let mut slots = 0..;
+        let mut put_in = |line| table.put(hash_in(line), slots.next().unwrap(), &pin);
+        (0..64).for_each(|line| (0..6).for_each(|_| put_in(line)));
+        (0..9).for_each(&mut put_in);
+        let array = table.shards[1].current(&pin);
+        let next = array.successor(&pin).expect("the table grows");
+        let share = array.take_share();
+        for line in (0..32).rev().cycle() {
+            put_in(line);
+            if next.successor(&pin).is_some() {
+                break;
+            }
+        }
+        put_in(63);
+        array.split_share(share, next, &pin);
+        for line in 32..64 {
+            let expected = if line == 63 { 7 } else { 6 };
+            assert_eq!(table.slots(hash_in(line), &pin).1.count(), expected, "line {line}");
+        }
+    }
+
+    /// A writer that stopped between moving a line and counting it holds up neither its shard nor the others.
+    #[test]
+    fn a_line_that_is_not_counted_stops_nobody() {
+        let reclaimer = Reclaimer::new();
+        let pin = reclaimer.pin();
+        let table = Table::new(2, 192);
+        let hash_in = |line: u64| Hash(line << 26);
+        let mut slots = 0..;
+        let mut put_in = |line| table.put(hash_in(line), slots.next().unwrap(), &pin);
+        (0..9).for_each(|line| (0..7).for_each(|_| put_in(line)));
+        let array = table.shards[0].current(&pin);
+        array.split_line_of(
+            hash_in(5).tag(),
+            array.successor(&pin).expect("the table grows"),
+            &pin,
+        );
+        array.uncount();
+        // A lap around each shard, and one more.
+        (0..64).for_each(|_| put_in(63));
+        assert!(table.level(&pin).next(&pin).is_none(), "all lines have moved");
+        assert!(table.aim(hash_in(0), &pin).stamp().is_some(), "and lookups know");
+    }
 
     /// A hasher that passes integers through, and names in a row, or as far apart as a power of two.
     #[test]

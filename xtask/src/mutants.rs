@@ -77,7 +77,7 @@ fn try_one(root: &Path, mutant: &Mutant) -> Result<bool> {
                 cargo.args(["--features", "steps", "--test", "linearizable"]);
                 ("steps", *filter)
             }
-            ("stall", [filter]) => {
+            ("stall" | "unit", [filter]) => {
                 cargo.args(["--lib"]);
                 ("plain", *filter)
             }
