@@ -7,12 +7,12 @@ use ahash::RandomState;
 use equivalent::Equivalent;
 
 use crate::found::{ClientRef, Route};
+use crate::hash;
 use crate::iter::Iter;
 use crate::key::{ClientKey, StreamKey};
 use crate::reclaim::Pin;
 use crate::registry::Registry;
 use crate::swing::Current;
-use crate::table;
 use crate::tandem::Glance;
 
 /// A pin of the registry: many lookups for the price of one pin, and references that live as long.
@@ -174,7 +174,7 @@ where
     }
 
     #[inline(always)]
-    fn route_hashed<Q>(&self, hash: table::Hash, node: &Q) -> Option<Route<'_, Stream>>
+    fn route_hashed<Q>(&self, hash: hash::Hash, node: &Q) -> Option<Route<'_, Stream>>
     where
         Q: ?Sized + Equivalent<Node>,
     {
@@ -191,7 +191,7 @@ where
     }
 
     #[inline(never)]
-    fn find_route<Q>(&self, hash: table::Hash, node: &Q) -> Option<Route<'_, Stream>>
+    fn find_route<Q>(&self, hash: hash::Hash, node: &Q) -> Option<Route<'_, Stream>>
     where
         Q: ?Sized + Equivalent<Node>,
     {
@@ -262,7 +262,7 @@ where
     #[inline(never)]
     fn find_client<Q>(
         &self,
-        hash: table::Hash,
+        hash: hash::Hash,
         id: &Q,
     ) -> Option<ClientRef<'_, Id, Node, Info, Stream>>
     where
@@ -301,7 +301,7 @@ where
     #[inline(never)]
     fn find_client_by_node<Q>(
         &self,
-        hash: table::Hash,
+        hash: hash::Hash,
         node: &Q,
     ) -> Option<ClientRef<'_, Id, Node, Info, Stream>>
     where
@@ -342,7 +342,7 @@ where
         }
         let mut at = 0;
         loop {
-            let mut batch: [Option<(table::Hash, &Q)>; TOGETHER] = [None; TOGETHER];
+            let mut batch: [Option<(hash::Hash, &Q)>; TOGETHER] = [None; TOGETHER];
             for (place, node) in batch.iter_mut().zip(nodes.by_ref()) {
                 let hash = self.registry.hash_of(node);
                 tandem.prefetch_line(hash, &self.pin);

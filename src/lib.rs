@@ -116,6 +116,7 @@ mod error;
 mod found;
 mod grow;
 mod guard;
+mod hash;
 mod hint;
 mod iter;
 mod key;

@@ -8,10 +8,10 @@ use ahash::RandomState;
 
 use crate::builder::{Builder, MAX_CLIENTS, MAX_SHARDS};
 use crate::guard::Guard;
+use crate::hash;
 use crate::key::{ClientKey, StreamKey};
 use crate::slots::Address;
 use crate::stats::{Flushed, Stats};
-use crate::table;
 use crate::tandem::{Owner, Settings, Tandem};
 
 mod changes;
@@ -267,8 +267,8 @@ where
     S: BuildHasher,
 {
     #[inline(always)]
-    pub(crate) fn hash_of<Q: ?Sized + Hash>(&self, name: &Q) -> table::Hash {
-        table::Hash::by::<S>(self.hasher.hash_one(name))
+    pub(crate) fn hash_of<Q: ?Sized + Hash>(&self, name: &Q) -> hash::Hash {
+        hash::Hash::by::<S>(self.hasher.hash_one(name))
     }
 }
 

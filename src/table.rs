@@ -6,49 +6,18 @@
 //! It is sharded by hash: each shard moves to a larger level by itself, see `grow`. Lookups need no shard
 //! while the table does not grow, see `hint`.
 
-use core::any::type_name;
 use core::ptr::{self, NonNull};
 
 use crossbeam_utils::CachePadded;
 
 use crate::bucket::{Count, Outcome};
-use crate::entry::{Entry, Tag};
+use crate::entry::Entry;
 use crate::grow::Array;
+use crate::hash::Hash;
 use crate::hint::{Aim, Hint, Stamp};
 use crate::level::Level;
 use crate::reclaim::Pin;
 use crate::sync::{AtomicPtr, Ordering, fence};
-
-/// A hash of which all bits are good, whatever the hasher: shard, line, home and tag are parts of its low half.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Hash(u64);
-
-impl Hash {
-    /// What a hasher made by `S` returned. Those of this crate's default need no mixing. Of another type of
-    /// the same name, this one's hashes may be worse, and chains longer.
-    #[inline(always)]
-    pub(crate) fn by<S>(hash: u64) -> Self {
-        if type_name::<S>() == type_name::<ahash::RandomState>() {
-            Self(hash)
-        } else {
-            Self::mixed(hash)
-        }
-    }
-
-    /// Multiplied and folded: a hasher that passes integers through has its entropy in the low bits, one that
-    /// multiplies in the high ones. The best bits of the product are its upper ones, and those that count here
-    /// come first in the low half. The factor is the best of 20,000 random ones for the test below.
-    #[inline(always)]
-    const fn mixed(hash: u64) -> Self {
-        let product = hash as u128 * 0x5a34_c27b_c94e_dc97;
-        Self((product as u64 ^ (product >> 64) as u64).rotate_left(u32::BITS))
-    }
-
-    #[inline(always)]
-    pub(crate) const fn tag(self) -> Tag {
-        Tag::of(self.0)
-    }
-}
 
 /// Whether a writer splits more lines than the one it needs. In loom's models it would be one split after another.
 const HELPS: bool = !cfg!(loom);
@@ -287,7 +256,7 @@ impl Table {
         }
         let fresh = Self::new(self.shards.len(), entries.len());
         for entry in entries {
-            let hash = Hash(u64::from(entry.tag().marked()));
+            let hash = Hash::of_tag(entry.tag());
             fresh.put(hash, entry.slot(), pin);
         }
         // Relaxed, to the end: nobody else is here. What was in this table goes with `fresh`.
@@ -373,73 +342,68 @@ impl Shard {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::reclaim::Reclaimer;
+    use crate::entry::Tag;
+    use crate::reclaim::{Panics, Reclaimer};
+    use crate::slots::Slots;
 
-    /// A table of 64 lines, in two shards, of which many are as full as can be, so that it grows twice while
-    /// a writer sleeps with its share of the first growth.
+    /// A table of two shards and 64 lines, and what puts another entry in a line.
+    fn with_table(act: impl FnOnce(&Table, &mut dyn FnMut(u64), &Pin<'_>)) {
+        let reclaimer = Reclaimer::new();
+        let table = Table::new(2, 192);
+        {
+            let pin = reclaimer.pin();
+            let mut slots = 0..;
+            let mut put_in = |line| table.put(hash_in(line), slots.next().unwrap(), &pin);
+            act(&table, &mut put_in, &pin);
+        }
+        drop(table);
+        let slots = Slots::<(), (), (), ()>::new(0, 1);
+        // SAFETY: no pin is left, and no slot was retired.
+        unsafe { reclaimer.drain(&slots, &mut Panics::default()) };
+    }
+
+    fn hash_in(line: u64) -> Hash {
+        Hash::of_tag(Tag::of(line << 26))
+    }
+
+    /// Many lines are as full as can be, so that the table grows twice while a writer sleeps with its share of
+    /// the first growth.
     #[test]
     fn a_line_that_is_not_made_is_not_split() {
-        let reclaimer = Reclaimer::new();
-        let pin = reclaimer.pin();
-        let table = Table::new(2, 192);
-        let hash_in = |line: u64| Hash(line << 26);
-        let mut slots = 0..;
-        let mut put_in = |line| table.put(hash_in(line), slots.next().unwrap(), &pin);
-        (0..64).for_each(|line| (0..6).for_each(|_| put_in(line)));
-        (0..9).for_each(&mut put_in);
-        let array = table.shards[1].current(&pin);
-        let next = array.successor(&pin).expect("the table grows");
-        let share = array.take_share();
-        for line in (0..32).rev().cycle() {
-            put_in(line);
-            if next.successor(&pin).is_some() {
-                break;
+        with_table(|table, put_in, pin| {
+            (0..64).for_each(|line| (0..6).for_each(|_| put_in(line)));
+            (0..9).for_each(&mut *put_in);
+            let array = table.shards[1].current(pin);
+            let next = array.successor(pin).expect("the table grows");
+            let share = array.take_share();
+            for line in (0..32).rev().cycle() {
+                put_in(line);
+                if next.successor(pin).is_some() {
+                    break;
+                }
             }
-        }
-        put_in(63);
-        array.split_share(share, next, &pin);
-        for line in 32..64 {
-            let expected = if line == 63 { 7 } else { 6 };
-            assert_eq!(table.slots(hash_in(line), &pin).1.count(), expected, "line {line}");
-        }
+            put_in(63);
+            array.split_share(share, next, pin);
+            for line in 32..64 {
+                let expected = if line == 63 { 7 } else { 6 };
+                assert_eq!(table.slots(hash_in(line), pin).1.count(), expected, "line {line}");
+            }
+        });
     }
 
     /// A writer that stopped between moving a line and counting it holds up neither its shard nor the others.
     #[test]
     fn a_line_that_is_not_counted_stops_nobody() {
-        let reclaimer = Reclaimer::new();
-        let pin = reclaimer.pin();
-        let table = Table::new(2, 192);
-        let hash_in = |line: u64| Hash(line << 26);
-        let mut slots = 0..;
-        let mut put_in = |line| table.put(hash_in(line), slots.next().unwrap(), &pin);
-        (0..9).for_each(|line| (0..7).for_each(|_| put_in(line)));
-        let array = table.shards[0].current(&pin);
-        array.split_line_of(
-            hash_in(5).tag(),
-            array.successor(&pin).expect("the table grows"),
-            &pin,
-        );
-        array.uncount();
-        // A lap around each shard, and one more.
-        (0..64).for_each(|_| put_in(63));
-        assert!(table.level(&pin).next(&pin).is_none(), "all lines have moved");
-        assert!(table.aim(hash_in(0), &pin).stamp().is_some(), "and lookups know");
-    }
-
-    /// A hasher that passes integers through, and names in a row, or as far apart as a power of two.
-    #[test]
-    fn names_in_a_row_spread_over_lines_and_homes() {
-        for stride in (0..=52).map(|bits| 1_u64 << bits) {
-            for bits in 3..=12 {
-                let mut at_home = vec![0; 1 << bits];
-                for name in 0..1_u64 << bits {
-                    let hash = Hash::mixed(name.wrapping_mul(stride));
-                    at_home[hash.tag().without_last(u32::BITS - bits)] += 1;
-                }
-                let most = at_home.iter().max().unwrap();
-                assert!(*most <= 6, "{most} of 2^{bits} names {stride} apart have one home");
-            }
-        }
+        with_table(|table, put_in, pin| {
+            (0..9).for_each(|line| (0..7).for_each(|_| put_in(line)));
+            let array = table.shards[0].current(pin);
+            let next = array.successor(pin).expect("the table grows");
+            array.split_line_of(hash_in(5).tag(), next, pin);
+            array.uncount();
+            // A lap around each shard, and one more.
+            (0..64).for_each(|_| put_in(63));
+            assert!(table.level(pin).next(pin).is_none(), "all lines have moved");
+            assert!(table.aim(hash_in(0), pin).stamp().is_some(), "and lookups know");
+        });
     }
 }

@@ -1,10 +1,10 @@
 //! A record on its way in: filled by one thread, and given back to it if refused.
 
 use super::{Address, Facts, Slots};
+use crate::hash::Hash;
 use crate::reclaim::Pin;
 use crate::state::{Kind, Word};
 use crate::sync::Ordering;
-use crate::table::Hash;
 
 /// A slot that was handed out and is not filled yet.
 pub(crate) struct Fresh {

@@ -35,6 +35,7 @@ use core::mem::MaybeUninit;
 use crossbeam_utils::CachePadded;
 
 use crate::blanks::Blank;
+use crate::hash::Hash;
 use crate::list::List;
 use crate::reclaim::Pin;
 use crate::segments::{FirstLen, MAX_ITEMS, Segments};
@@ -42,7 +43,6 @@ use crate::stack::IndexStack;
 use crate::state::{Kind, Phase, Word};
 use crate::swing::Swing;
 use crate::sync::{AtomicU32, AtomicU64, Ordering, UnsafeCell};
-use crate::table::Hash;
 
 /// Slots that there can be at most. Each is 2^54 incarnations.
 pub(crate) const MAX_SLOTS: u32 = MAX_ITEMS;

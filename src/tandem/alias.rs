@@ -12,10 +12,10 @@
 use super::drive::Role;
 use super::settle::Evicted;
 use super::{Call, Tandem};
+use crate::hash::Hash;
 use crate::reclaim::{Pin, attempt};
 use crate::slots::{Address, Entered, Facts, Live};
 use crate::state::{End, Phase, Refusal, Word};
-use crate::table::Hash;
 
 /// Why a client did not get a further name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,13 +11,13 @@
 use super::drive::{Pass, Role};
 use super::settle::Evicted;
 use super::{Call, Tandem};
+use crate::hash::Hash;
 use crate::places::Ask;
 use crate::policy::Policy;
 use crate::reclaim::attempt;
 use crate::slots::{Address, Contents, Ended, Entered, Evictor, Facts};
 use crate::state::{Kind, Phase, Refusal, Word};
 use crate::sync::{Ordering, fence};
-use crate::table::Hash;
 
 /// A connect that succeeded.
 pub(crate) struct Committed<Info, Stream> {

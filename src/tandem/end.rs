@@ -7,11 +7,11 @@ use core::mem;
 
 use super::drive::Role;
 use super::{Call, Tandem};
+use crate::hash::Hash;
 use crate::policy::Policy;
 use crate::reclaim::Panics;
 use crate::slots::{Address, Ended, Facts};
 use crate::state::{End, Phase, Refusal, Word};
-use crate::table::Hash;
 
 impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
     /// Takes a dead client out of both tables, ends its aliases, and releases its place. The caller

@@ -20,10 +20,11 @@
 
 use super::Tandem;
 use crate::bucket::Count;
+use crate::hash::Hash;
 use crate::reclaim::Pin;
 use crate::slots::{Address, Live, Plain};
 use crate::state::Phase;
-use crate::table::{Hash, Table};
+use crate::table::Table;
 
 /// What shows at first sight.
 pub(crate) enum Glance<'p, Id, Node, Info, Stream> {
