@@ -142,10 +142,8 @@ impl<T> Segments<T> {
         debug_assert!(self.get(index).is_some() && segment == self.first.segment_of(index));
         // SAFETY: the index was below `MAX_ITEMS` when its segment was made.
         let origin = unsafe { self.origins.get_unchecked(segment) };
-        // SAFETY: the segment was installed in what happened before, by the caller's promise, and nobody has
-        // written here since, as an exchange of a late `make` fails and is no write: no race. So the compiler
-        // may read it once for several calls, or not at all if the item is not used.
-        let item = unsafe { *origin.as_ptr() }.wrapping_add(index as usize);
+        // Relaxed: the segment was installed in what happened before, by the caller's promise.
+        let item = origin.load(Ordering::Relaxed).wrapping_add(index as usize);
         // SAFETY: as in `get`, an item of an allocation.
         unsafe {
             core::hint::assert_unchecked(!item.is_null());
