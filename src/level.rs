@@ -13,7 +13,7 @@ use crate::entry::{LINE_BITS, Tag};
 use crate::pages;
 use crate::reclaim::{Header, Pin};
 use crate::spot::Spot;
-use crate::sync::{AtomicPtr, AtomicUsize, Ordering, fence};
+use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 
 /// One line in this many has overflowed: time to grow.
 const OVERFLOWING: usize = 8;
@@ -159,10 +159,8 @@ impl Level {
     /// `level` came from `Box::into_raw`, and the caller's share is given up by this.
     pub(crate) unsafe fn release(level: NonNull<Self>) {
         // SAFETY: the caller's share keeps it up to here.
-        // Release: what this owner did to the lines comes before they are freed.
-        if unsafe { level.as_ref() }.owners.fetch_sub(1, Ordering::Release) == 1 {
-            // Acquire: pairs with the Release of the other owners.
-            fence(Ordering::Acquire);
+        // AcqRel: what each owner did to the lines comes before they are freed.
+        if unsafe { level.as_ref() }.owners.fetch_sub(1, Ordering::AcqRel) == 1 {
             // SAFETY: the last owner; from `Box::into_raw`.
             drop(unsafe { Box::from_raw(level.as_ptr()) });
         }
