@@ -261,6 +261,7 @@ impl Line {
 
     /// Freezes the chain and returns its entries, the same ones for every caller.
     pub(crate) fn freeze(&self, pin: &Pin<'_>) -> Vec<Entry> {
+        // Relaxed: only whether there is one, and the caller has found the line made.
         debug_assert!(!self.overflow.load(Ordering::Relaxed).is_null(), "the line is made");
         let mut entries = Vec::with_capacity(PLACES);
         for place in &self.places {

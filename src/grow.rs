@@ -55,7 +55,9 @@ impl Array {
     /// The level is from `Box::into_raw`, and an owner keeps it meanwhile.
     pub(crate) unsafe fn of(level: NonNull<Level>, shard: usize, shards: usize) -> Box<Self> {
         // SAFETY: the caller's promise.
-        let len = unsafe { level.as_ref() }.share() / shards;
+        let kept = unsafe { level.as_ref() };
+        kept.share();
+        let len = kept.len() / shards;
         Box::new(Self {
             header: Header::new(Self::dispose),
             level,
@@ -94,6 +96,7 @@ impl Array {
     }
 
     pub(crate) fn next_pointer(&self) -> *mut Self {
+        // Acquire: as in `next`.
         self.next.load(Ordering::Acquire)
     }
 

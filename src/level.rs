@@ -7,6 +7,8 @@
 
 use core::ptr::{self, NonNull};
 
+use crossbeam_utils::CachePadded;
+
 use crate::blanks::Blanks;
 use crate::bucket::Line;
 use crate::entry::{LINE_BITS, Tag};
@@ -26,8 +28,8 @@ pub(crate) struct Level {
     lines: Blanks<Line>,
     /// The level of twice the size; set once, when this one has become too small.
     next: AtomicPtr<Level>,
-    /// Lines with a block, in all shards.
-    overflowing: AtomicUsize,
+    /// Lines with a block, in all shards. Apart from what every writer reads.
+    overflowing: CachePadded<AtomicUsize>,
     /// Shards that have left, about.
     left: AtomicUsize,
     /// The table, and every array in this level that is not disposed of.
@@ -42,7 +44,7 @@ impl Level {
             shift: Spot::shift(bits),
             lines: Blanks::new(1 << bits),
             next: AtomicPtr::new(ptr::null_mut()),
-            overflowing: AtomicUsize::new(0),
+            overflowing: CachePadded::new(AtomicUsize::new(0)),
             left: AtomicUsize::new(0),
             owners: AtomicUsize::new(1),
         })
@@ -96,6 +98,7 @@ impl Level {
     }
 
     pub(crate) fn next_pointer(&self) -> *mut Self {
+        // Acquire: as in `next`.
         self.next.load(Ordering::Acquire)
     }
 
@@ -121,11 +124,12 @@ impl Level {
 
     /// A shard has left, as one of those that saw to it finds.
     pub(crate) fn count_left(&self) {
-        // Relaxed, here and below: where to look first, no more.
+        // Relaxed: where to look first, no more.
         self.left.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn left(&self) -> usize {
+        // Relaxed: as above.
         self.left.load(Ordering::Relaxed)
     }
 
@@ -145,11 +149,10 @@ impl Level {
         }
     }
 
-    /// One more owner, of a level that has one. The number of its lines.
-    pub(crate) fn share(&self) -> usize {
+    /// One more owner, of a level that has one.
+    pub(crate) fn share(&self) {
         // Relaxed: the caller got here by way of another owner, who stays meanwhile.
         self.owners.fetch_add(1, Ordering::Relaxed);
-        self.len()
     }
 
     /// One owner less; the last one frees the lines.

@@ -131,6 +131,7 @@ mod registry;
 mod removed;
 mod segments;
 mod session;
+mod shard;
 mod slots;
 mod spot;
 mod stack;

@@ -17,6 +17,7 @@ use crate::hash::Hash;
 use crate::hint::{Aim, Hint, Stamp};
 use crate::level::Level;
 use crate::reclaim::Pin;
+use crate::shard::Shard;
 use crate::sync::{AtomicPtr, Ordering, fence};
 
 /// Whether a writer splits more lines than the one it needs. In loom's models it would be one split after another.
@@ -31,23 +32,18 @@ pub(crate) struct Table {
     shards: Box<[CachePadded<Shard>]>,
 }
 
-#[derive(Debug)]
-struct Shard {
-    /// The oldest array that has a line not yet moved.
-    current: AtomicPtr<Array>,
-}
-
 impl Table {
     /// `shards` is a power of two; room for `capacity` entries before anything grows.
     pub(crate) fn new(shards: usize, capacity: usize) -> Self {
         let level = Box::into_raw(Level::for_entries(capacity, shards));
-        // SAFETY: never null, and the table is its owner, see `drop`.
-        let (kept, level_ref) = unsafe { (NonNull::new_unchecked(level), &*level) };
-        // SAFETY: as above.
+        // SAFETY: never null, from a `Box`.
+        let kept = unsafe { NonNull::new_unchecked(level) };
+        // SAFETY: as said, and the table is an owner, see `drop`.
         let arrays = (0..shards).map(|shard| unsafe { Array::of(kept, shard, shards) });
         Self {
             shards: arrays.map(|array| CachePadded::new(Shard::new(array))).collect(),
-            hint: Hint::at(level_ref),
+            // SAFETY: as above.
+            hint: Hint::at(unsafe { kept.as_ref() }),
             level: AtomicPtr::new(level),
         }
     }
@@ -163,16 +159,19 @@ impl Table {
     /// Goes past every leading level that all shards have left, and retires it.
     fn follow(&self, pin: &Pin<'_>) {
         loop {
-            let level = self.level(pin);
-            let Some(next) = level.next(pin) else { return };
+            // Acquire: as in `level`.
+            let old = self.level.load(Ordering::Acquire);
+            // SAFETY: as in `level`.
+            let level = unsafe { &*old };
+            let new = level.next_pointer();
+            // SAFETY: a pin that keeps a level keeps the next, see `Level::next`.
+            let Some(next) = (unsafe { new.as_ref() }) else { return };
             // A shard that is past a level never returns.
             let is_in_it = |shard: &Shard| ptr::eq(shard.current(pin).level(), level);
             if self.shards_behind(level, pin).any(is_in_it) {
                 return;
             }
             self.hint.pass(level, next);
-            let old = ptr::from_ref(level).cast_mut();
-            let new = ptr::from_ref(next).cast_mut();
             // Release: hands on what made `next` visible here. Relaxed on failure: read again.
             let followed =
                 self.level.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed);
@@ -261,9 +260,7 @@ impl Table {
         }
         // Relaxed, to the end: nobody else is here. What was in this table goes with `fresh`.
         for (shard, fresh) in self.shards.iter().zip(&fresh.shards) {
-            let array =
-                shard.current.swap(fresh.current.load(Ordering::Relaxed), Ordering::Relaxed);
-            fresh.current.store(array, Ordering::Relaxed);
+            shard.swap(fresh);
         }
         self.hint.swap(&fresh.hint);
         let level = self.level.swap(fresh.level.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -272,15 +269,7 @@ impl Table {
 
     /// Every array that is not retired, of a table that nobody uses.
     fn arrays(&self) -> impl Iterator<Item = *mut Array> {
-        // Relaxed: nobody else is here.
-        let first = self.shards.iter().map(|shard| shard.current.load(Ordering::Relaxed));
-        first.flat_map(|first| {
-            core::iter::successors(Some(first), |&array| {
-                // SAFETY: not retired, and freed by nobody but the caller, when it has this.
-                let next = unsafe { &*array }.next_pointer();
-                (!next.is_null()).then_some(next)
-            })
-        })
+        self.shards.iter().flat_map(|shard| shard.arrays())
     }
 }
 
@@ -300,40 +289,6 @@ impl Drop for Table {
             unsafe {
                 next = level.as_ref().next_pointer();
                 Level::release(level);
-            }
-        }
-    }
-}
-
-impl Shard {
-    fn new(array: Box<Array>) -> Self {
-        Self { current: AtomicPtr::new(Box::into_raw(array)) }
-    }
-
-    #[inline(always)]
-    fn current<'p>(&'p self, _pin: &'p Pin<'_>) -> &'p Array {
-        // SAFETY: never null, and an array is retired after `advance` took it out of `current`: the
-        // pin keeps what it finds. Acquire: pairs with the Release in `advance`.
-        unsafe { &*self.current.load(Ordering::Acquire) }
-    }
-
-    /// Goes past every leading array that has moved, and retires it.
-    fn advance(&self, pin: &Pin<'_>) {
-        loop {
-            let array = self.current(pin);
-            let Some(next) = array.next(pin) else { return };
-            if !array.is_moved() {
-                return;
-            }
-            let old = ptr::from_ref(array).cast_mut();
-            let new = ptr::from_ref(next).cast_mut();
-            // Release: hands on what made `next` visible here. Relaxed on failure: read again.
-            let advanced =
-                self.current.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed);
-            if advanced.is_ok() {
-                // SAFETY: `current` never returns to it, every line says that it has moved, and only one
-                // exchange can win.
-                unsafe { pin.retire(Array::header(NonNull::new_unchecked(old))) };
             }
         }
     }
