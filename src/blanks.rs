@@ -142,6 +142,21 @@ impl<T> Blanks<T> {
     }
 }
 
+impl<T> Blanks<T> {
+    /// Gives back the pages that hold nothing but these items: they are blank then, or as they were.
+    ///
+    /// # Safety
+    ///
+    /// The items are atomics, and nobody writes to them any more.
+    pub(crate) unsafe fn discard(&self, items: Range<usize>) {
+        let (place, bytes) = Self::pages_of(self.start(), self.len, items);
+        if bytes > 0 {
+            // SAFETY: pages of the mapping that hold nothing but the items, and the caller's promise.
+            unsafe { pages::discard(place, bytes) };
+        }
+    }
+}
+
 impl<T> core::ops::Deref for Blanks<T> {
     type Target = [T];
 

@@ -1,39 +1,37 @@
-//! One chain of the index: a cache line of packed entries, and a block for what does not fit.
+//! One chain of the index: a cache line of packed entries, and beside the lines what is needed less often.
 //!
 //! ```text
-//! line:  control | overflow | entry | entry | entry | entry | entry | entry      (64 bytes)
-//! entry: see `entry`
+//! line:  entry | entry | entry | entry | entry | entry | entry | entry      (64 bytes)
+//! side:  control | overflow                                                 (16 bytes)
 //! ```
 //!
-//! All entries of a hash are in its own chain: each in its *home*, a place that the hash names, or beside
-//! it, if those were empty, so that lookups can look there first; else in any empty place. Removal empties
-//! the place, so nothing builds up (J). The block is immutable and replaced whole: a scan reads it at one moment,
-//! and it is gone with its last entry. What makes a scan trustworthy:
+//! All entries of a hash are in its own chain: each in its *home*, a place that the hash names; or *away*
+//! from it, if that was taken: beside it, or else in any empty place. Removal empties the place, so nothing builds up (J).
+//! What finds no place goes into the block that `overflow` leads to, which is immutable and replaced whole: a
+//! scan reads it at one moment, and it is gone with its last entry. What makes a scan trustworthy:
 //!
 //! - an entry stays in its place from its put to its removal, so a scan finds every entry that was put
 //!   before the scan began and not removed before it ended;
+//! - a home says how many entries are away from it, and never too few: it is told before one is put
+//!   elsewhere, and after that was removed. So one read of a home without any sees all entries of its hashes;
 //! - `control` holds the chain's version, which a takeover raises before it commits (D), and a mark
 //!   that the chain has moved to the next level. A scan that reads the same control before and after
 //!   missed no takeover.
 //!
 //! Before a chain moves, its places and its block are frozen: nothing changes any more, and each helper
-//! computes the same two chains from it.
+//! computes the same two chains from it (`split`).
+
+mod split;
 
 use core::ptr;
 
 use crate::blanks::Blank;
 use crate::block::Block;
-use crate::control::ControlWord;
-use crate::entry::{Entry, Tag};
+use crate::control::{Control, ControlWord};
+use crate::entry::{Entry, Place, Tag};
 use crate::reclaim::Pin;
-use crate::spot::Spot;
+use crate::spot::{PLACES, Spot};
 use crate::sync::{AtomicPtr, AtomicU64, Ordering};
-
-/// Places in a line.
-#[cfg(not(loom))]
-pub(crate) const PLACES: usize = 6;
-#[cfg(loom)]
-pub(crate) const PLACES: usize = 3;
 
 /// What a put or a removal met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,20 +51,35 @@ pub(crate) enum Outcome {
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Line {
-    control: ControlWord,
-    overflow: AtomicPtr<Block>,
     pub(crate) places: [AtomicU64; PLACES],
 }
 
-// SAFETY: a zeroed line is one that is not made: places `UNMADE`, overflow null, version 0.
+#[derive(Debug)]
+#[repr(C, align(16))]
+pub(crate) struct Side {
+    control: ControlWord,
+    overflow: AtomicPtr<Block>,
+}
+
+// SAFETY: a zeroed line is one that is not made: places `UNMADE`.
 unsafe impl Blank for Line {
     fn blank() -> Self {
-        Self {
-            control: ControlWord::blank(),
-            overflow: AtomicPtr::new(ptr::null_mut()),
-            places: core::array::from_fn(|_| AtomicU64::new(0)),
-        }
+        Self { places: core::array::from_fn(|_| AtomicU64::new(0)) }
     }
+}
+
+// SAFETY: as above: version 0, overflow null.
+unsafe impl Blank for Side {
+    fn blank() -> Self {
+        Self { control: ControlWord::blank(), overflow: AtomicPtr::new(ptr::null_mut()) }
+    }
+}
+
+/// A line and its side.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chain<'p> {
+    pub(crate) line: &'p Line,
+    pub(crate) side: &'p Side,
 }
 
 /// How many entries of a chain match. `More` is also for one that changed meanwhile.
@@ -77,59 +90,69 @@ pub(crate) enum Count {
     More,
 }
 
-impl Line {
-    /// Makes a line of a table's first level usable; the others are made by splitting.
-    pub(crate) fn make_empty(&self, shift: u32) {
-        self.control.make(shift);
+/// Where a scan was, and the control word from before it.
+#[derive(Clone, Copy)]
+pub(crate) struct Stamp<'p> {
+    pub(crate) chain: Chain<'p>,
+    pub(crate) control: Control,
+}
+
+impl Stamp<'_> {
+    /// Whether no takeover and no split of the chain came since the scan began.
+    #[inline(always)]
+    pub(crate) fn holds(self) -> bool {
+        self.chain.side.control.is_still(self.control)
+    }
+
+    /// Whether that scan saw the whole chain, if all it did was `in_places`.
+    #[inline(always)]
+    pub(crate) fn was_all(self) -> bool {
+        self.chain.has_no_block() && self.holds()
+    }
+}
+
+impl<'p> Chain<'p> {
+    /// Makes a chain of a table's first level usable; the others are made by splitting.
+    pub(crate) fn make_empty(self) {
+        self.side.control.make();
         // Relaxed, twice: nobody else has the level yet.
-        self.overflow.store(Block::none(), Ordering::Relaxed);
-        for place in &self.places {
-            place.store(Entry::EMPTY.0, Ordering::Relaxed);
+        self.side.overflow.store(Block::none(), Ordering::Relaxed);
+        for place in &self.line.places {
+            place.store(Place::EMPTY.0, Ordering::Relaxed);
         }
     }
 
     #[inline(always)]
-    pub(crate) fn control(&self) -> &ControlWord {
-        &self.control
+    pub(crate) fn control(self) -> &'p ControlWord {
+        &self.side.control
     }
 
-    /// The slot of an entry that matches, if it is at its spot; above all slots if it is frozen.
-    ///
-    /// # Safety
-    ///
-    /// `lines` is the first line of a level, which has one of that number, and a pin keeps it.
+    /// For a scan that begins here, if the chain is in use.
     #[inline(always)]
-    pub(crate) unsafe fn at_spot(lines: *const Self, tag: Tag, spot: Spot) -> Option<u32> {
-        // SAFETY: the caller's promise; the place beside a home is one.
-        let [home, beside] = unsafe { [&*spot.home_in(lines), &*spot.beside().home_in(lines)] };
-        if let Some(slot) = Self::in_place(home, tag) {
-            return Some(slot);
-        }
-        Self::in_place(beside, tag)
+    pub(crate) fn stamp(self) -> Option<Stamp<'p>> {
+        let control = self.side.control.read();
+        control.is_in_use().then_some(Stamp { chain: self, control })
     }
 
-    /// The same for every place of the line.
+    /// The slot of an entry that matches, in any place of the line.
     #[inline(always)]
-    pub(crate) fn in_places(&self, tag: Tag) -> Option<u32> {
-        self.places.iter().find_map(|place| Self::in_place(place, tag))
-    }
-
-    #[inline(always)]
-    fn in_place(place: &AtomicU64, tag: Tag) -> Option<u32> {
-        // Acquire: pairs with the Release in `put`; the record was filled before.
-        let entry = Entry(place.load(Ordering::Acquire));
-        entry.has(tag).then(|| entry.slot_if_thawed())
+    pub(crate) fn in_places(self, tag: Tag) -> Option<u32> {
+        self.line.places.iter().find_map(|place| {
+            // Acquire: pairs with the Release in `put`; the record was filled before.
+            let place = Place(place.load(Ordering::Acquire));
+            place.has(tag).then(|| place.slot())
+        })
     }
 
     /// Whether all entries are in places.
     #[inline(always)]
-    pub(crate) fn has_no_block(&self) -> bool {
+    pub(crate) fn has_no_block(self) -> bool {
         // Acquire: the places were read before, or are; see `slots`.
-        ptr::eq(self.overflow.load(Ordering::Acquire), Block::none())
+        ptr::eq(self.side.overflow.load(Ordering::Acquire), Block::none())
     }
 
     /// How many entries match.
-    pub(crate) fn count(&self, tag: Tag, pin: &Pin<'_>) -> Count {
+    pub(crate) fn count(self, tag: Tag, pin: &Pin<'_>) -> Count {
         let mut slots = self.slots(tag, pin);
         match (slots.next(), slots.next()) {
             (None, _) => Count::None,
@@ -139,48 +162,52 @@ impl Line {
     }
 
     /// The slots of the matching entries, the block's included, all read by the time this returns.
-    pub(crate) fn slots<'p>(
-        &'p self,
-        tag: Tag,
-        _pin: &'p Pin<'_>,
-    ) -> impl Iterator<Item = u32> + 'p {
+    pub(crate) fn slots(self, tag: Tag, _pin: &'p Pin<'_>) -> impl Iterator<Item = u32> + 'p {
         let places: [Option<u32>; PLACES] = core::array::from_fn(|at| {
             // Acquire: pairs with the Release in `put`. Of the block below: with that in `install`.
-            let entry = Entry(self.places[at].load(Ordering::Acquire));
-            entry.has(tag).then(|| entry.slot())
+            let place = Place(self.line.places[at].load(Ordering::Acquire));
+            place.has(tag).then(|| place.slot())
         });
-        let block = self.block(self.overflow.load(Ordering::Acquire)).iter();
+        let block = self.block(self.side.overflow.load(Ordering::Acquire)).iter();
         let block = block.filter(move |entry| entry.has(tag)).map(|entry| entry.slot());
         places.into_iter().flatten().chain(block)
     }
 
     /// The entries of a block that was read from this line under a pin that the result outlives not.
-    fn block(&self, block: *mut Block) -> &[Entry] {
+    fn block(self, block: *mut Block) -> &'p [Entry] {
         // SAFETY: a block is retired after it was taken out of its line, and the callers hold a pin
         // (that of `slots`, or the writer's own) that is older than their reading it.
         unsafe { block.as_ref() }.map_or(&[], |block| &block.entries)
     }
 
-    fn is_frozen_block(&self, block: *mut Block) -> bool {
+    fn is_frozen_block(self, block: *mut Block) -> bool {
         // SAFETY: as in `block`.
         unsafe { block.as_ref() }.is_some_and(|block| block.frozen)
     }
 
     /// Puts an entry in the best place that is empty, or in the block.
-    pub(crate) fn put(&self, entry: Entry, spot: Spot, pin: &Pin<'_>) -> Outcome {
-        for place in spot.places().map(|at| &self.places[at]) {
+    pub(crate) fn put(self, entry: Entry, spot: Spot, pin: &Pin<'_>) -> Outcome {
+        for (choice, at) in spot.places().enumerate() {
+            let place = &self.line.places[at];
             // Relaxed, here and on failure: only compared.
-            let mut seen = Entry(place.load(Ordering::Relaxed));
-            while seen == Entry::EMPTY {
-                // Release: publishes the record to the Acquire in `in_place` and `slots`.
-                match place.compare_exchange(seen.0, entry.0, Ordering::Release, Ordering::Relaxed)
-                {
-                    Ok(_) => return Outcome::Done,
-                    Err(now) => seen = Entry(now),
+            let mut seen = Place(place.load(Ordering::Relaxed));
+            loop {
+                if seen.is_frozen() {
+                    return Outcome::Frozen;
                 }
-            }
-            if seen.is_frozen() {
-                return Outcome::Frozen;
+                let is_empty = seen.is_empty();
+                let next = match is_empty {
+                    true => seen.with(entry),
+                    // The home, before the entry is anywhere else.
+                    false if choice == 0 => seen.one_out(),
+                    false => break,
+                };
+                // Release: publishes the record to the Acquire in `at_spot` and `slots`.
+                match place.compare_exchange(seen.0, next.0, Ordering::Release, Ordering::Relaxed) {
+                    Ok(_) if is_empty => return Outcome::Done,
+                    Ok(_) => break,
+                    Err(now) => seen = Place(now),
+                }
             }
         }
         self.replace_block(pin, |entries| {
@@ -191,42 +218,64 @@ impl Line {
         })
     }
 
-    /// Empties the place of an entry.
-    pub(crate) fn remove(&self, entry: Entry, pin: &Pin<'_>) -> Outcome {
-        for place in &self.places {
+    /// Removes an entry.
+    pub(crate) fn remove(self, entry: Entry, spot: Spot, pin: &Pin<'_>) -> Outcome {
+        for (at, place) in self.line.places.iter().enumerate() {
             // Relaxed, here and on failure: only compared, and the entry is the caller's own.
-            if place.load(Ordering::Relaxed) & !Entry::FROZEN != entry.0 {
-                continue;
+            let mut seen = Place(place.load(Ordering::Relaxed));
+            while seen.holds(entry) {
+                if seen.is_frozen() {
+                    return Outcome::Frozen;
+                }
+                let next = seen.emptied();
+                // Release: whoever finds the place empty is ordered after the entry's end.
+                match place.compare_exchange(seen.0, next.0, Ordering::Release, Ordering::Relaxed) {
+                    Ok(_) => {
+                        if at != spot.home() {
+                            self.count_back(spot);
+                        }
+                        return Outcome::Done;
+                    }
+                    Err(now) => seen = Place(now),
+                }
             }
-            let empty = Entry::EMPTY.0;
-            // Release: whoever finds the place empty is ordered after the entry's end. Relaxed on failure:
-            // that says no more than that it is frozen.
-            return match place.compare_exchange(
-                entry.0,
-                empty,
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => Outcome::Done,
-                Err(_) => Outcome::Frozen,
-            };
         }
-        self.replace_block(pin, |entries| {
+        let outcome = self.replace_block(pin, |entries| {
             let at = entries.iter().position(|&other| other == entry)?;
             let mut shorter = entries.to_vec();
             shorter.swap_remove(at);
             Some(shorter)
-        })
+        });
+        if !matches!(outcome, Outcome::Frozen | Outcome::Absent) {
+            self.count_back(spot);
+        }
+        outcome
+    }
+
+    /// Tells a home that one that was away is gone.
+    fn count_back(self, spot: Spot) {
+        let home = &self.line.places[spot.home()];
+        // Relaxed, here and on failure: only compared.
+        let mut seen = Place(home.load(Ordering::Relaxed));
+        // A frozen one stays as it is: the children count their own.
+        while !seen.is_frozen() && seen.one_back() != seen {
+            let next = seen.one_back();
+            // Release: whoever finds that none is away is ordered after the entry's end.
+            match home.compare_exchange(seen.0, next.0, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => seen = Place(now),
+            }
+        }
     }
 
     fn replace_block(
-        &self,
+        self,
         pin: &Pin<'_>,
         change: impl Fn(&[Entry]) -> Option<Vec<Entry>>,
     ) -> Outcome {
         loop {
             // Acquire, on failure too: pairs with the Release that installed the block.
-            let old = self.overflow.load(Ordering::Acquire);
+            let old = self.side.overflow.load(Ordering::Acquire);
             if old.is_null() || self.is_frozen_block(old) {
                 return Outcome::Frozen;
             }
@@ -245,11 +294,14 @@ impl Line {
         }
     }
 
-    fn install(&self, old: *mut Block, new: *mut Block, pin: &Pin<'_>) -> bool {
+    fn install(self, old: *mut Block, new: *mut Block, pin: &Pin<'_>) -> bool {
         // Release: publishes the block, and the records behind a new entry, to the Acquire in
         // `slots`. Relaxed on failure: read again.
-        let done =
-            self.overflow.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed).is_ok();
+        let done = self
+            .side
+            .overflow
+            .compare_exchange(old, new, Ordering::Release, Ordering::Relaxed)
+            .is_ok();
         if done {
             Block::retire(old, pin);
         } else {
@@ -259,98 +311,19 @@ impl Line {
         done
     }
 
-    /// Freezes the chain and returns its entries, the same ones for every caller.
-    pub(crate) fn freeze(&self, pin: &Pin<'_>) -> Vec<Entry> {
-        // Relaxed: only whether there is one, and the caller has found the line made.
-        debug_assert!(!self.overflow.load(Ordering::Relaxed).is_null(), "the line is made");
-        let mut entries = Vec::with_capacity(PLACES);
-        for place in &self.places {
-            // AcqRel: Acquire for the records behind the entry, which move on to another array;
-            // Release so that a writer that meets the mark is ordered after what led here.
-            let entry = Entry(place.fetch_or(Entry::FROZEN, Ordering::AcqRel));
-            if entry.is_occupied() {
-                entries.push(entry.thawed());
-            }
-        }
-        loop {
-            let old = self.overflow.load(Ordering::Acquire);
-            if self.is_frozen_block(old) {
-                entries.extend_from_slice(self.block(old));
-                return entries;
-            }
-            let new = Block::boxed(true, self.block(old).to_vec());
-            self.install(old, new, pin);
-        }
-    }
-
-    /// Entries in the places of a line, as near to their homes as they can be, and those that are too many.
-    fn housed(shift: u32, entries: &[Entry]) -> ([Entry; PLACES], Vec<Entry>) {
-        let mut places = [Entry::EMPTY; PLACES];
-        let mut rest = entries.to_vec();
-        // First everyone's home: another's entry is not to take it.
-        for choice in 0..PLACES {
-            rest.retain(|&entry| {
-                let at =
-                    Spot::of(entry.tag(), shift).places().nth(choice).expect("there are so many");
-                let is_taken = places[at] != Entry::EMPTY;
-                if !is_taken {
-                    places[at] = entry;
-                }
-                is_taken
-            });
-        }
-        (places, rest)
-    }
-
-    /// Makes a child line, of the level with this shift, out of its share of a frozen chain. Every helper
-    /// passes the same entries; what another has made already stays. `true`: this call gave the chain
-    /// a block.
-    pub(crate) fn make(&self, shift: u32, entries: &[Entry]) -> bool {
-        self.control.make(shift);
-        let (places, rest) = Self::housed(shift, entries);
-        for (place, entry) in self.places.iter().zip(places) {
-            // A place never goes back to `UNMADE`, so a late helper changes nothing. Release: as in
-            // `put`. Acquire on failure: the line is complete for whoever returns from here.
-            let _ = place.compare_exchange(
-                Entry::UNMADE.0,
-                entry.0,
-                Ordering::Release,
-                Ordering::Acquire,
-            );
-        }
-        // Relaxed: a hint that saves an allocation.
-        if !self.overflow.load(Ordering::Relaxed).is_null() {
-            return false;
-        }
-        let spills = !rest.is_empty();
-        let block = Block::boxed(false, rest);
-        // Release, Acquire on failure: the same. Never null again.
-        let made = self.overflow.compare_exchange(
-            ptr::null_mut(),
-            block,
-            Ordering::Release,
-            Ordering::Acquire,
-        );
-        if made.is_err() {
-            // SAFETY: never installed.
-            unsafe { Block::free(block) };
-        }
-        made.is_ok() && spills
-    }
-
     /// Whether its entries are those of its chain: it was made, and has not moved.
-    pub(crate) fn is_in_use(&self) -> bool {
+    pub(crate) fn is_in_use(self) -> bool {
         // Relaxed: nobody else is here.
-        let is_made = !self.overflow.load(Ordering::Relaxed).is_null();
-        is_made && !self.control.read().is_moved()
+        let is_made = !self.side.overflow.load(Ordering::Relaxed).is_null();
+        is_made && !self.side.control.read().is_moved()
     }
 
     /// All entries, for a table that is the caller's alone.
-    pub(crate) fn entries(&self) -> Vec<Entry> {
+    pub(crate) fn entries(self) -> Vec<Entry> {
         // Relaxed, twice: nobody else is here.
-        let places = self.places.iter().map(|place| Entry(place.load(Ordering::Relaxed)));
-        let mut entries: Vec<_> = places.filter(|entry| entry.is_occupied()).collect();
-        let block = self.overflow.load(Ordering::Relaxed);
+        let places = self.line.places.iter().map(|place| Place(place.load(Ordering::Relaxed)));
+        let mut entries: Vec<_> = places.filter_map(Place::entry).collect();
+        let block = self.side.overflow.load(Ordering::Relaxed);
         entries.extend_from_slice(self.block(block));
         entries
     }
@@ -360,25 +333,11 @@ impl Line {
     /// # Safety
     ///
     /// As for `Level::dismantle`.
-    pub(crate) unsafe fn dismantle(&self) {
+    pub(crate) unsafe fn dismantle(self) {
         // Relaxed, twice: by now nobody looks at the block, as the control word says where to.
-        let block = self.overflow.load(Ordering::Relaxed);
-        self.overflow.store(ptr::null_mut(), Ordering::Relaxed);
+        let block = self.side.overflow.load(Ordering::Relaxed);
+        self.side.overflow.store(ptr::null_mut(), Ordering::Relaxed);
         // SAFETY: the caller's promise.
         unsafe { Block::free(block) };
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_entry_in_its_home_keeps_it() {
-        let shift = Spot::shift(0);
-        let entry = |home: u64, slot| Entry::new(Tag::of(home << 29), slot);
-        let (places, rest) = Line::housed(shift, &[entry(0, 7), entry(0, 8), entry(1, 9)]);
-        assert_eq!(places[..2], [entry(0, 7), entry(1, 9)]);
-        assert!(places[2..].contains(&entry(0, 8)) && rest.is_empty());
     }
 }

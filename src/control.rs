@@ -1,22 +1,22 @@
 //! The control word of a line: what a scan reads before and after.
 //!
 //! ```text
-//!  63       8    7     6     0
-//! +----------+-------+-------+
-//! | version  | moved | shift |
-//! +----------+-------+-------+
+//!  63       2    1       0
+//! +----------+-------+------+
+//! | version  | moved | made |
+//! +----------+-------+------+
 //! ```
 
 use crate::sync::{AtomicU64, Ordering, fence};
 
-/// The shift of the line's level, of which no two are the same; 0 in a line that is not made.
-const SHIFT: u64 = 0b111_1111;
+/// The chain is made, or being made.
+const MADE: u64 = 1;
 
 /// The chain has moved to the next level.
-const MOVED: u64 = 1 << 7;
+const MOVED: u64 = 1 << 1;
 
 /// Raised by each takeover before it commits (D).
-const VERSION: u64 = 1 << 8;
+const VERSION: u64 = 1 << 2;
 
 #[derive(Debug)]
 #[repr(transparent)]
@@ -31,11 +31,10 @@ impl Control {
         self.0 & MOVED != 0
     }
 
-    /// Whether it is that of a line of the level with this shift, and has not moved.
+    /// Whether it is that of a line that was made and has not moved.
     #[inline(always)]
-    pub(crate) const fn is_of(self, shift: u32) -> bool {
-        // Both in the last byte, as processors compare bytes.
-        self.0 as u8 == shift as u8
+    pub(crate) const fn is_in_use(self) -> bool {
+        self.0 & (MADE | MOVED) == MADE
     }
 }
 
@@ -45,13 +44,12 @@ impl ControlWord {
         Self(AtomicU64::new(0))
     }
 
-    /// Makes it that of a line of the level with this shift.
-    pub(crate) fn make(&self, shift: u32) {
-        debug_assert!(0 < shift && u64::from(shift) <= SHIFT);
+    /// Makes it that of a line that is made.
+    pub(crate) fn make(&self) {
         // Relaxed, twice: whoever looks at the line comes by the level's own publication, or by the mark
         // of its parent (`set_moved`, Release). What a late helper sets is set already.
         if self.0.load(Ordering::Relaxed) == 0 {
-            self.0.fetch_or(u64::from(shift), Ordering::Relaxed);
+            self.0.fetch_or(MADE, Ordering::Relaxed);
         }
     }
 
@@ -100,22 +98,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_of_one_level_whatever_its_version() {
-        for shift in 1..u32::BITS {
-            let word = ControlWord::blank();
-            assert!(!word.read().is_of(shift));
-            word.make(shift);
-            for _ in 0..3 {
-                let before = word.read();
-                for other in 0..u32::BITS {
-                    assert_eq!(before.is_of(other), other == shift);
-                }
-                assert!(word.is_still(before) && word.raise() && !word.is_still(before));
-            }
+    fn it_is_in_use_from_its_making_to_its_move() {
+        let word = ControlWord::blank();
+        assert!(!word.read().is_in_use());
+        for _ in 0..3 {
+            word.make();
             let before = word.read();
-            assert!(word.set_moved() && !word.set_moved() && !word.raise());
-            assert!(!word.is_still(before));
-            assert!(word.read().is_moved() && !word.read().is_of(shift));
+            assert!(before.is_in_use() && !before.is_moved());
+            assert!(word.is_still(before) && word.raise() && !word.is_still(before));
         }
+        let before = word.read();
+        assert!(word.set_moved() && !word.set_moved() && !word.raise());
+        assert!(!word.is_still(before));
+        assert!(word.read().is_moved() && !word.read().is_in_use());
     }
 }

@@ -33,6 +33,15 @@ impl<'g, Stream> Route<'g, Stream> {
     }
 }
 
+impl<Stream> Route<'_, Stream> {
+    /// As [`ClientRef::apart`].
+    #[inline(always)]
+    pub(crate) fn apart(found: Option<Self>) -> Option<Self> {
+        let Self { stream, key: StreamKey { client, sequence } } = found?;
+        Some(Self { stream, key: StreamKey { client, sequence } })
+    }
+}
+
 impl<Stream> Clone for Route<'_, Stream> {
     fn clone(&self) -> Self {
         *self
@@ -81,11 +90,28 @@ impl<'g, Id, Node, Info, Stream> ClientRef<'g, Id, Node, Info, Stream> {
         Some(Self { id, node, info, stream, address, registry })
     }
 
-    /// Addresses only: what the caller does not ask for is not read.
     #[inline(always)]
     pub(crate) fn plain(plain: Plain<'g, Id, Node, Info, Stream>, registry: u32) -> Self {
-        let ((id, info), (node, stream)) = (plain.profile(), plain.routing());
+        Self::of(plain, plain.profile(), plain.routing(), registry)
+    }
+
+    /// Addresses only: what the caller does not ask for is not read.
+    #[inline(always)]
+    pub(crate) fn of(
+        plain: Plain<'g, Id, Node, Info, Stream>,
+        (id, info): (&'g Id, &'g Info),
+        (node, stream): (&'g Node, &'g Stream),
+        registry: u32,
+    ) -> Self {
         Self { id, node, info, stream: Some((stream, 0)), address: plain.address(), registry }
+    }
+
+    /// The same, field by field. What a call returned is in memory, and with it whatever else that place may hold:
+    /// by this, the compiler can keep that in registers.
+    #[inline(always)]
+    pub(crate) fn apart(found: Option<Self>) -> Option<Self> {
+        let Self { id, node, info, stream, address, registry } = found?;
+        Some(Self { id, node, info, stream, address, registry })
     }
 
     /// Names this incarnation.

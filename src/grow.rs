@@ -10,14 +10,14 @@
 //! line is made when its parent is split, so all lines of a shard's `current` array are, and behind that
 //! the line of a hash whose parents were split on the way.
 //!
-//! A level has a successor when one line in eight has overflowed, which happens at about four entries a
+//! A level has a successor when one line in eight has overflowed, which happens at between five and six entries a
 //! line. The measure needs no counter on the way of a put, and many keys of one hash do not fool it into
 //! growing for ever.
 
 use core::ops::Range;
 use core::ptr::{self, NonNull};
 
-use crate::bucket::Line;
+use crate::bucket::Chain;
 use crate::entry::{Entry, Tag};
 use crate::level::Level;
 use crate::reclaim::{Header, Pin};
@@ -75,15 +75,15 @@ impl Array {
         unsafe { self.level.as_ref() }
     }
 
-    /// Where an entry of this tag has its home, and the line.
+    /// Where an entry of this tag has its home, and the chain.
     #[inline(always)]
-    pub(crate) fn line(&self, tag: Tag) -> (&Line, Spot) {
+    pub(crate) fn chain(&self, tag: Tag) -> (Chain<'_>, Spot) {
         let spot = self.level().spot(tag);
-        (self.level().line(spot.line()), spot)
+        (self.level().chain(spot.line()), spot)
     }
 
-    pub(crate) fn lines(&self) -> impl Iterator<Item = &Line> {
-        (self.from..self.from + self.len).map(|at| self.level().line(at))
+    pub(crate) fn chains(&self) -> impl Iterator<Item = Chain<'_>> {
+        (self.from..self.from + self.len).map(|at| self.level().chain(at))
     }
 
     /// The array that this one moves into, if it has begun to.
@@ -147,26 +147,26 @@ impl Array {
         }
         // Every line has had a turn, and still not all are counted: whoever moved one may have stopped before
         // it counted that (F).
-        if has_come_round && self.lines().all(|line| line.control().read().is_moved()) {
+        if has_come_round && self.chains().all(|chain| chain.control().read().is_moved()) {
             // AcqRel: as in `split`; the control words were read with Acquire.
             self.moved.fetch_max(self.len, Ordering::AcqRel);
         }
     }
 
     fn split(&self, index: usize, next: &Self, pin: &Pin<'_>) {
-        let line = self.level().line(index);
-        if line.control().read().is_moved() {
+        let chain = self.level().chain(index);
+        if chain.control().read().is_moved() {
             return;
         }
         let level = next.level();
         let is_odd = |entry: &Entry| level.spot(entry.tag()).line() % 2 == 1;
-        let (odd, even): (Vec<Entry>, Vec<Entry>) = line.freeze(pin).into_iter().partition(is_odd);
+        let (odd, even): (Vec<Entry>, Vec<Entry>) = chain.freeze(pin).into_iter().partition(is_odd);
         for (child, share) in [(2 * index, even), (2 * index + 1, odd)] {
-            if level.line(child).make(level.shift(), &share) {
+            if level.chain(child).make(level.shift(), &share) {
                 level.count_split();
             }
         }
-        if line.control().set_moved() {
+        if chain.control().set_moved() {
             // AcqRel: whoever counts the last line is ordered after all the splits.
             self.moved.fetch_add(1, Ordering::AcqRel);
         }

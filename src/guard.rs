@@ -12,8 +12,9 @@ use crate::iter::Iter;
 use crate::key::{ClientKey, StreamKey};
 use crate::reclaim::Pin;
 use crate::registry::Registry;
+use crate::slots::Seen;
 use crate::swing::Current;
-use crate::tandem::Glance;
+use crate::tandem::{Glance, Tandem};
 
 /// A pin of the registry: many lookups for the price of one pin, and references that live as long.
 ///
@@ -62,12 +63,15 @@ use crate::tandem::Glance;
 /// ```
 pub struct Guard<'r, Id, Node, Info, Stream, S = RandomState> {
     registry: &'r Registry<Id, Node, Info, Stream, S>,
+    /// The registry's.
+    tandem: &'r Tandem<Id, Node, Info, Stream>,
     pin: Pin<'r>,
 }
 
 impl<'r, Id, Node, Info, Stream, S> Guard<'r, Id, Node, Info, Stream, S> {
     pub(crate) fn new(registry: &'r Registry<Id, Node, Info, Stream, S>) -> Self {
-        Self { registry, pin: registry.tandem().pin() }
+        let tandem = registry.tandem();
+        Self { registry, tandem, pin: tandem.pin() }
     }
 
     /// The live client of that key. `None`: that incarnation has ended, or is of another registry.
@@ -87,13 +91,22 @@ impl<'r, Id, Node, Info, Stream, S> Guard<'r, Id, Node, Info, Stream, S> {
     /// assert_eq!(registry.pin().get(key).unwrap().info(), &"info");
     /// ```
     #[must_use]
+    #[inline(always)]
     pub fn get(&self, key: ClientKey) -> Option<ClientRef<'_, Id, Node, Info, Stream>> {
         let address = self.registry.address(key)?;
-        let seen = self.registry.tandem().slots.find_at(address, &self.pin)?;
+        let seen = self.tandem.slots.find_at(address, &self.pin)?;
         match seen.plain() {
             Some(plain) => Some(ClientRef::plain(plain, self.registry.tag())),
-            None => ClientRef::new(seen.client()?, self.registry.tag()),
+            None => ClientRef::apart(self.read(seen)),
         }
+    }
+
+    #[inline(never)]
+    fn read<'g>(
+        &'g self,
+        seen: Seen<'g, Id, Node, Info, Stream>,
+    ) -> Option<ClientRef<'g, Id, Node, Info, Stream>> {
+        ClientRef::new(seen.client()?, self.registry.tag())
     }
 
     /// Every live client, in no particular order.
@@ -117,7 +130,7 @@ impl<'r, Id, Node, Info, Stream, S> Guard<'r, Id, Node, Info, Stream, S> {
     /// ```
     #[must_use]
     pub fn iter(&self) -> Iter<'_, Id, Node, Info, Stream> {
-        Iter::new(self.registry.tandem(), self.registry.tag(), &self.pin)
+        Iter::new(self.tandem, self.registry.tag(), &self.pin)
     }
 
     /// Drops the pin and takes a new one, so that what was retired meanwhile can be dropped. For long
@@ -178,15 +191,29 @@ where
     where
         Q: ?Sized + Equivalent<Node>,
     {
+        self.route_then(hash, node, |route| route)
+    }
+
+    /// What `then` makes of the route. It is compiled once for each way to find one, so that it gets what was found
+    /// in registers.
+    #[inline(always)]
+    fn route_then<'g, Q, R>(
+        &'g self,
+        hash: hash::Hash,
+        node: &Q,
+        then: impl FnOnce(Option<Route<'g, Stream>>) -> R,
+    ) -> R
+    where
+        Q: ?Sized + Equivalent<Node>,
+    {
         let is_node = |other: &Node| node.equivalent(other);
-        match self.registry.tandem().glance_by_node(hash, is_node, &self.pin) {
-            Glance::Plain(plain) => {
+        match self.tandem.glance_by_node(hash, is_node, &self.pin) {
+            Glance::Plain((plain, (_, stream))) => {
                 let client = self.registry.key_at(plain.address());
-                let (_, stream) = plain.routing();
-                Some(Route { stream, key: StreamKey { client, sequence: 0 } })
+                then(Some(Route { stream, key: StreamKey { client, sequence: 0 } }))
             }
-            Glance::Absent => None,
-            Glance::Unclear => self.find_route(hash, node),
+            Glance::Absent => then(None),
+            Glance::Unclear => then(Route::apart(self.find_route(hash, node))),
         }
     }
 
@@ -196,7 +223,7 @@ where
         Q: ?Sized + Equivalent<Node>,
     {
         let is_node = |other: &Node| node.equivalent(other);
-        let route = self.registry.tandem().read_by_node(
+        let route = self.tandem.read_by_node(
             hash,
             is_node,
             |live| match live.stream() {
@@ -252,10 +279,12 @@ where
         Q: ?Sized + Hash + Equivalent<Id>,
     {
         let hash = self.registry.hash_of(id);
-        match self.registry.tandem().glance_by_id(hash, |other| id.equivalent(other), &self.pin) {
-            Glance::Plain(plain) => Some(ClientRef::plain(plain, self.registry.tag())),
+        match self.tandem.glance_by_id(hash, |other| id.equivalent(other), &self.pin) {
+            Glance::Plain((plain, profile)) => {
+                Some(ClientRef::of(plain, profile, plain.routing(), self.registry.tag()))
+            }
             Glance::Absent => None,
-            Glance::Unclear => self.find_client(hash, id),
+            Glance::Unclear => ClientRef::apart(self.find_client(hash, id)),
         }
     }
 
@@ -270,7 +299,7 @@ where
     {
         let is_id = |other: &Id| id.equivalent(other);
         let read = |live| ClientRef::new(live, self.registry.tag());
-        self.registry.tandem().read_by_id(hash, is_id, read, &self.pin)
+        self.tandem.read_by_id(hash, is_id, read, &self.pin)
     }
 
     /// The live client with that node id or alias, with a stream or without. `None`: there is none.
@@ -291,10 +320,12 @@ where
     {
         let hash = self.registry.hash_of(node);
         let is_node = |other: &Node| node.equivalent(other);
-        match self.registry.tandem().glance_by_node(hash, is_node, &self.pin) {
-            Glance::Plain(plain) => Some(ClientRef::plain(plain, self.registry.tag())),
+        match self.tandem.glance_by_node(hash, is_node, &self.pin) {
+            Glance::Plain((plain, routing)) => {
+                Some(ClientRef::of(plain, plain.profile(), routing, self.registry.tag()))
+            }
             Glance::Absent => None,
-            Glance::Unclear => self.find_client_by_node(hash, node),
+            Glance::Unclear => ClientRef::apart(self.find_client_by_node(hash, node)),
         }
     }
 
@@ -309,7 +340,7 @@ where
     {
         let is_node = |other: &Node| node.equivalent(other);
         let read = |live| ClientRef::new(live, self.registry.tag());
-        self.registry.tandem().read_by_node(hash, is_node, read, &self.pin)
+        self.tandem.read_by_node(hash, is_node, read, &self.pin)
     }
 
     /// [`route`](Self::route) for many nodes: `f` gets each one's position and route, in order. The
@@ -325,6 +356,7 @@ where
     /// });
     /// assert_eq!(found, [Some(7), None]);
     /// ```
+    #[inline(always)]
     pub fn routes_batch<'q, 'g, Q>(
         &'g self,
         nodes: impl IntoIterator<Item = &'q Q>,
@@ -332,24 +364,35 @@ where
     ) where
         Q: ?Sized + Hash + Equivalent<Node> + 'q,
     {
-        const TOGETHER: usize = 16;
         // Slots whose records stay in the caches: looking ahead would be work for nothing.
         const SMALL: u32 = 4_096;
-        let tandem = self.registry.tandem();
-        let mut nodes = nodes.into_iter();
-        if tandem.slots.len() <= SMALL {
-            return nodes.enumerate().for_each(|(at, node)| f(at, self.route(node)));
+        if self.tandem.slots.len() <= SMALL {
+            for (at, node) in nodes.into_iter().enumerate() {
+                self.route_then(self.registry.hash_of(node), node, |route| f(at, route));
+            }
+        } else {
+            self.routes_ahead(nodes.into_iter(), f);
         }
+    }
+
+    fn routes_ahead<'q, 'g, Q>(
+        &'g self,
+        mut nodes: impl Iterator<Item = &'q Q>,
+        mut f: impl FnMut(usize, Option<Route<'g, Stream>>),
+    ) where
+        Q: ?Sized + Hash + Equivalent<Node> + 'q,
+    {
+        const TOGETHER: usize = 16;
         let mut at = 0;
         loop {
             let mut batch: [Option<(hash::Hash, &Q)>; TOGETHER] = [None; TOGETHER];
             for (place, node) in batch.iter_mut().zip(nodes.by_ref()) {
                 let hash = self.registry.hash_of(node);
-                tandem.prefetch_line(hash, &self.pin);
+                self.tandem.prefetch_line(hash, &self.pin);
                 *place = Some((hash, node));
             }
             for (hash, _) in batch.iter().flatten() {
-                tandem.prefetch_records(*hash, &self.pin);
+                self.tandem.prefetch_records(*hash, &self.pin);
             }
             for (hash, node) in batch.iter().flatten() {
                 f(at, self.route_hashed(*hash, *node));

@@ -2,7 +2,7 @@
 //!
 //! A table grows from level to level, each twice the size of the one before. The lines of all shards lie
 //! side by side, in the order of their hashes, so that a lookup finds its line without asking a shard:
-//! by one shift of the hash, if the table's hint is right. Each shard moves through its slice by
+//! by one shift of the hash, if its chain has not moved yet. Each shard moves through its slice by
 //! itself (`grow`); a level goes when the last shard has left it.
 
 use core::ptr::{self, NonNull};
@@ -10,12 +10,15 @@ use core::ptr::{self, NonNull};
 use crossbeam_utils::CachePadded;
 
 use crate::blanks::Blanks;
-use crate::bucket::Line;
+use crate::bucket::{Chain, Line, Side};
 use crate::entry::{LINE_BITS, Tag};
-use crate::pages;
 use crate::reclaim::{Header, Pin};
 use crate::spot::Spot;
-use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
+use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+
+/// Entries in two lines, if there are as many as were asked for: at least half as many. So four of five are at
+/// home, or more, and lookups seldom look elsewhere.
+const IN_TWO_LINES: usize = if cfg!(loom) { 6 } else { 7 };
 
 /// One line in this many has overflowed: time to grow.
 const OVERFLOWING: usize = 8;
@@ -26,6 +29,7 @@ pub(crate) struct Level {
     header: Header,
     shift: u32,
     lines: Blanks<Line>,
+    sides: Blanks<Side>,
     /// The level of twice the size; set once, when this one has become too small.
     next: AtomicPtr<Level>,
     /// Lines with a block, in all shards. Apart from what every writer reads.
@@ -43,6 +47,7 @@ impl Level {
             header: Header::new(Self::dispose),
             shift: Spot::shift(bits),
             lines: Blanks::new(1 << bits),
+            sides: Blanks::new(1 << bits),
             next: AtomicPtr::new(ptr::null_mut()),
             overflowing: CachePadded::new(AtomicUsize::new(0)),
             left: AtomicUsize::new(0),
@@ -52,10 +57,10 @@ impl Level {
 
     /// Empty lines, room for about `entries` and at least one for each of `shards`.
     pub(crate) fn for_entries(entries: usize, shards: usize) -> Box<Self> {
-        let lines = (entries / 3).next_power_of_two().max(shards);
+        let lines = (2 * entries / IN_TWO_LINES).next_power_of_two().max(shards);
         let level = Self::unmade(lines.ilog2().min(LINE_BITS));
-        for line in level.lines.iter() {
-            line.make_empty(level.shift);
+        for at in 0..level.len() {
+            level.chain(at).make_empty();
         }
         level
     }
@@ -65,17 +70,14 @@ impl Level {
         self.shift
     }
 
-    /// The first line.
-    pub(crate) fn start(&self) -> *mut Line {
-        self.lines.start()
-    }
-
+    /// The number of lines.
     pub(crate) fn len(&self) -> usize {
         self.lines.len()
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        size_of::<Self>() + Blanks::<Line>::bytes(self.lines.len())
+        let len = self.len();
+        size_of::<Self>() + Blanks::<Line>::bytes(len) + Blanks::<Side>::bytes(len)
     }
 
     #[inline(always)]
@@ -84,8 +86,24 @@ impl Level {
     }
 
     #[inline(always)]
-    pub(crate) fn line(&self, at: usize) -> &Line {
-        &self.lines[at]
+    pub(crate) fn chain(&self, at: usize) -> Chain<'_> {
+        Chain { line: &self.lines[at], side: &self.sides[at] }
+    }
+
+    /// The home of a tag, and the place beside it.
+    #[inline(always)]
+    pub(crate) fn homes(&self, tag: Tag) -> [&AtomicU64; 2] {
+        let spot = self.spot(tag);
+        debug_assert!(spot.line() < self.len());
+        [spot, spot.beside()].map(|spot| {
+            if cfg!(loom) {
+                // Whose atomics do not fill a line.
+                return &self.chain(spot.line()).line.places[spot.home()];
+            }
+            // SAFETY: `shift` leaves a tag as many bits as the places of all lines have numbers, and lines are
+            // nothing but places.
+            unsafe { &*self.lines.start().cast::<AtomicU64>().add(spot.index()) }
+        })
     }
 
     /// The next level, if this one has become too small.
@@ -107,7 +125,7 @@ impl Level {
         // Relaxed, here and below: a measure, not a fact. Signed: a block that another has emptied by now may
         // be counted out before it is counted in.
         let overflowing = self.overflowing.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-        if overflowing as isize > (self.lines.len() / OVERFLOWING) as isize {
+        if overflowing as isize > (self.len() / OVERFLOWING) as isize {
             self.begin();
         }
     }
@@ -134,7 +152,7 @@ impl Level {
     }
 
     fn begin(&self) {
-        let bits = self.lines.len().ilog2();
+        let bits = self.len().ilog2();
         // Relaxed: the exchange below decides.
         if bits == LINE_BITS || !self.next.load(Ordering::Relaxed).is_null() {
             return;
@@ -185,17 +203,17 @@ impl Level {
     /// All lines in `from..from + len` have moved and their grace period is over, or nobody uses the table.
     /// Done once.
     pub(crate) unsafe fn dismantle(&self, from: usize, len: usize) {
-        for line in &self.lines[from..from + len] {
+        let chains = from..from + len;
+        for at in chains.clone() {
             // SAFETY: the caller's promise.
-            unsafe { line.dismantle() };
+            unsafe { self.chain(at).dismantle() };
         }
-        let (place, bytes) = Blanks::pages_of(self.start(), self.lines.len(), from..from + len);
-        if bytes > 0 {
-            // So that the last shard to leave does not pay for all. A lookup that still comes here by the
-            // table's hint reads a place or a control word as it was, or zeros, which are no line of this level.
-            // SAFETY: pages of the mapping that hold nothing but these lines, which are atomics; and nobody writes
-            // to them any more.
-            unsafe { pages::discard(place, bytes) };
+        // So that the last shard to leave does not pay for all. A lookup that still comes here by way of the table
+        // reads a place or a control word as it was, or zeros, which are of no line that is made.
+        // SAFETY: nothing but these lines, and these sides, which are atomics; and nobody writes to them any more.
+        unsafe {
+            self.lines.discard(chains.clone());
+            self.sides.discard(chains);
         }
     }
 }

@@ -93,7 +93,7 @@
 //! 2. `tandem`: the two tables and what links them; its table says which file does what;
 //! 3. `tandem/connect`: a newcomer's way in, as its owner goes it;
 //! 4. `tandem/drive`: what anyone may do for it, and why two of the same name never both commit;
-//! 5. `table`: one index, from hashes to slots, and `hint`, by which lookups find their line;
+//! 5. `table`: one index, from hashes to slots, and `aim`, by which lookups find their line;
 //! 6. `bucket`: one cache line of it, and what makes a scan trustworthy;
 //! 7. `level` and `grow`: how the lines move to twice as many while everybody goes on;
 //! 8. `slots`: where clients lie, and why it is safe to read them;
@@ -104,6 +104,7 @@
 
 #![cfg_attr(loom, allow(dead_code))]
 
+mod aim;
 mod blanks;
 mod block;
 mod bucket;
@@ -117,7 +118,6 @@ mod found;
 mod grow;
 mod guard;
 mod hash;
-mod hint;
 mod iter;
 mod key;
 mod level;

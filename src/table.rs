@@ -4,17 +4,17 @@
 //! finds is a live client of that name is for its user to say. What it promises is in `bucket`.
 //!
 //! It is sharded by hash: each shard moves to a larger level by itself, see `grow`. Lookups need no shard
-//! while the table does not grow, see `hint`.
+//! while the table does not grow, see `aim`.
 
 use core::ptr::{self, NonNull};
 
 use crossbeam_utils::CachePadded;
 
-use crate::bucket::{Count, Outcome};
+use crate::aim::Aim;
+use crate::bucket::{Count, Outcome, Stamp};
 use crate::entry::Entry;
 use crate::grow::Array;
 use crate::hash::Hash;
-use crate::hint::{Aim, Hint, Stamp};
 use crate::level::Level;
 use crate::reclaim::Pin;
 use crate::shard::Shard;
@@ -25,9 +25,7 @@ const HELPS: bool = !cfg!(loom);
 
 #[derive(Debug)]
 pub(crate) struct Table {
-    /// Where the lines of `level` are.
-    hint: Hint,
-    /// The oldest level that not all shards have left.
+    /// The oldest level that not all shards have left, where lookups look first.
     level: AtomicPtr<Level>,
     shards: Box<[CachePadded<Shard>]>,
 }
@@ -42,8 +40,6 @@ impl Table {
         let arrays = (0..shards).map(|shard| unsafe { Array::of(kept, shard, shards) });
         Self {
             shards: arrays.map(|array| CachePadded::new(Shard::new(array))).collect(),
-            // SAFETY: as above.
-            hint: Hint::at(unsafe { kept.as_ref() }),
             level: AtomicPtr::new(level),
         }
     }
@@ -60,10 +56,10 @@ impl Table {
     fn chain<'p>(&'p self, hash: Hash, pin: &'p Pin<'_>) -> Stamp<'p> {
         let mut array = self.shard(hash).current(pin);
         loop {
-            let (line, _) = array.line(hash.tag());
-            let control = line.control().read();
+            let (chain, _) = array.chain(hash.tag());
+            let control = chain.control().read();
             if !control.is_moved() {
-                return Stamp { line, control };
+                return Stamp { chain, control };
             }
             array = array.next(pin).expect("a line moves into the next array");
         }
@@ -72,14 +68,14 @@ impl Table {
     /// Where to look first.
     #[inline(always)]
     pub(crate) fn aim<'p>(&'p self, hash: Hash, pin: &'p Pin<'_>) -> Aim<'p> {
-        self.hint.aim(hash.tag(), pin)
+        Aim::at(self.level(pin), hash.tag())
     }
 
     /// How many entries match, and the slot if it is one.
     #[inline]
     pub(crate) fn count<'p>(&'p self, hash: Hash, pin: &'p Pin<'_>) -> (Stamp<'p>, Count) {
         let stamp = self.aim(hash, pin).stamp().unwrap_or_else(|| self.chain(hash, pin));
-        (stamp, stamp.line.count(hash.tag(), pin))
+        (stamp, stamp.chain.count(hash.tag(), pin))
     }
 
     /// The slots of all entries that match, read by the time this returns.
@@ -89,13 +85,13 @@ impl Table {
         pin: &'p Pin<'_>,
     ) -> (Stamp<'p>, impl Iterator<Item = u32> + 'p) {
         let stamp = self.chain(hash, pin);
-        (stamp, stamp.line.slots(hash.tag(), pin))
+        (stamp, stamp.chain.slots(hash.tag(), pin))
     }
 
     /// Touches the line of `hash` ahead of its use.
     #[inline(always)]
     pub(crate) fn prefetch(&self, hash: Hash, pin: &Pin<'_>) {
-        crate::prefetch::read(self.aim(hash, pin).line());
+        self.aim(hash, pin).prefetch();
     }
 
     /// The array with the line that a writer works on, split off from older ones first.
@@ -164,20 +160,19 @@ impl Table {
             // SAFETY: as in `level`.
             let level = unsafe { &*old };
             let new = level.next_pointer();
-            // SAFETY: a pin that keeps a level keeps the next, see `Level::next`.
-            let Some(next) = (unsafe { new.as_ref() }) else { return };
+            if new.is_null() {
+                return;
+            }
             // A shard that is past a level never returns.
             let is_in_it = |shard: &Shard| ptr::eq(shard.current(pin).level(), level);
             if self.shards_behind(level, pin).any(is_in_it) {
                 return;
             }
-            self.hint.pass(level, next);
             // Release: hands on what made `next` visible here. Relaxed on failure: read again.
             let followed =
                 self.level.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed);
             if followed.is_ok() {
-                // SAFETY: `level` and `hint` never return to it, no shard is in it, and only one exchange
-                // can win.
+                // SAFETY: `level` never returns to it, no shard is in it, and only one exchange can win.
                 unsafe { pin.retire(Level::header(NonNull::new_unchecked(old))) };
             }
         }
@@ -194,8 +189,8 @@ impl Table {
         let entry = Entry::new(hash.tag(), slot);
         loop {
             let array = self.writable(hash, pin);
-            let (line, spot) = array.line(hash.tag());
-            match line.put(entry, spot, pin) {
+            let (chain, spot) = array.chain(hash.tag());
+            match chain.put(entry, spot, pin) {
                 Outcome::Frozen => Self::see_next(),
                 Outcome::Spilled => return array.level().count_spilled(),
                 _ => return,
@@ -207,8 +202,8 @@ impl Table {
         let entry = Entry::new(hash.tag(), slot);
         loop {
             let array = self.writable(hash, pin);
-            let (line, _) = array.line(hash.tag());
-            match line.remove(entry, pin) {
+            let (chain, spot) = array.chain(hash.tag());
+            match chain.remove(entry, spot, pin) {
                 Outcome::Frozen => Self::see_next(),
                 Outcome::Drained => return array.level().count_drained(),
                 outcome => {
@@ -221,7 +216,7 @@ impl Table {
 
     /// Raises the version of the chain of `hash`: every scan that began before fails its check.
     pub(crate) fn raise(&self, hash: Hash, pin: &Pin<'_>) {
-        while !self.chain(hash, pin).line.control().raise() {}
+        while !self.chain(hash, pin).chain.control().raise() {}
     }
 
     pub(crate) fn shards(&self) -> usize {
@@ -249,8 +244,8 @@ impl Table {
         for array in self.arrays() {
             // SAFETY: a retired one is no longer in the chain, and the caller's promise.
             let array = unsafe { &*array };
-            for line in array.lines().filter(|line| line.is_in_use()) {
-                entries.extend(line.entries());
+            for chain in array.chains().filter(|chain| chain.is_in_use()) {
+                entries.extend(chain.entries());
             }
         }
         let fresh = Self::new(self.shards.len(), entries.len());
@@ -262,7 +257,6 @@ impl Table {
         for (shard, fresh) in self.shards.iter().zip(&fresh.shards) {
             shard.swap(fresh);
         }
-        self.hint.swap(&fresh.hint);
         let level = self.level.swap(fresh.level.load(Ordering::Relaxed), Ordering::Relaxed);
         fresh.level.store(level, Ordering::Relaxed);
     }
@@ -300,11 +294,12 @@ mod tests {
     use crate::entry::Tag;
     use crate::reclaim::{Panics, Reclaimer};
     use crate::slots::Slots;
+    use crate::spot::PLACES;
 
     /// A table of two shards and 64 lines, and what puts another entry in a line.
     fn with_table(act: impl FnOnce(&Table, &mut dyn FnMut(u64), &Pin<'_>)) {
         let reclaimer = Reclaimer::new();
-        let table = Table::new(2, 192);
+        let table = Table::new(2, 224);
         {
             let pin = reclaimer.pin();
             let mut slots = 0..;
@@ -326,7 +321,7 @@ mod tests {
     #[test]
     fn a_line_that_is_not_made_is_not_split() {
         with_table(|table, put_in, pin| {
-            (0..64).for_each(|line| (0..6).for_each(|_| put_in(line)));
+            (0..64).for_each(|line| (0..PLACES).for_each(|_| put_in(line)));
             (0..9).for_each(&mut *put_in);
             let array = table.shards[1].current(pin);
             let next = array.successor(pin).expect("the table grows");
@@ -340,7 +335,7 @@ mod tests {
             put_in(63);
             array.split_share(share, next, pin);
             for line in 32..64 {
-                let expected = if line == 63 { 7 } else { 6 };
+                let expected = PLACES + usize::from(line == 63);
                 assert_eq!(table.slots(hash_in(line), pin).1.count(), expected, "line {line}");
             }
         });
@@ -350,7 +345,7 @@ mod tests {
     #[test]
     fn a_line_that_is_not_counted_stops_nobody() {
         with_table(|table, put_in, pin| {
-            (0..9).for_each(|line| (0..7).for_each(|_| put_in(line)));
+            (0..9).for_each(|line| (0..=PLACES).for_each(|_| put_in(line)));
             let array = table.shards[0].current(pin);
             let next = array.successor(pin).expect("the table grows");
             array.split_line_of(hash_in(5).tag(), next, pin);

@@ -18,10 +18,11 @@
 use core::ptr::NonNull;
 
 use crate::custody::Custody;
+use crate::entry::SLOT_BITS;
 use crate::places::Places;
 use crate::policy::Policy;
 use crate::reclaim::{Late, Panics, Pin, Reclaimer, Tally};
-use crate::slots::Slots;
+use crate::slots::{MAX_SLOTS, Slots};
 use crate::sync::{AtomicU32, Ordering};
 use crate::table::Table;
 
@@ -47,6 +48,9 @@ pub(crate) struct Settings {
     /// How many threads are likely to work at once: stripes of what is striped.
     pub(crate) stripes: usize,
 }
+
+/// A table's entry has room for the number of any slot.
+const _: () = assert!(MAX_SLOTS <= 1 << SLOT_BITS);
 
 /// See the module.
 pub(crate) struct Tandem<Id, Node, Info, Stream> {

@@ -16,8 +16,8 @@ pub(crate) struct Live<'p, Id, Node, Info, Stream> {
 /// A client that was live when its word was read under a pin, which is held for `'p`, and whose first
 /// stream and info were current then.
 pub(crate) struct Plain<'p, Id, Node, Info, Stream> {
-    hot: &'p Hot<Node, Stream>,
-    warm: &'p Warm<Id, Info>,
+    slots: &'p Slots<Id, Node, Info, Stream>,
+    segment: usize,
     slot: u32,
     word: Word,
 }
@@ -171,11 +171,7 @@ impl<'p, Id, Node, Info, Stream> Plain<'p, Id, Node, Info, Stream> {
         slot: u32,
         word: Word,
     ) -> Self {
-        // SAFETY: made before the slot was handed out.
-        let hot = unsafe { slots.hot.get_in(segment, slot) };
-        // SAFETY: as above.
-        let warm = unsafe { slots.warm.get_in(segment, slot) };
-        Self { hot, warm, slot, word }
+        Self { slots, segment, slot, word }
     }
 
     #[inline(always)]
@@ -186,7 +182,8 @@ impl<'p, Id, Node, Info, Stream> Plain<'p, Id, Node, Info, Stream> {
     /// Node id and first stream, which was current.
     #[inline(always)]
     pub(crate) fn routing(&self) -> (&'p Node, &'p Stream) {
-        let Hot { node, stream } = self.hot;
+        // SAFETY: made before the slot was handed out.
+        let Hot { node, stream } = unsafe { self.slots.hot.get_in(self.segment, self.slot) };
         // SAFETY: filled, and kept until the pin goes: see the module above. The stream was given to
         // `connect`, as the word has no `swung` mark, and current when the word was read: so it was
         // retired later than the pin was taken, if at all.
@@ -201,7 +198,8 @@ impl<'p, Id, Node, Info, Stream> Plain<'p, Id, Node, Info, Stream> {
     /// Client id and first info, which was current.
     #[inline(always)]
     pub(crate) fn profile(&self) -> (&'p Id, &'p Info) {
-        let Warm { id, info } = self.warm;
+        // SAFETY: as in `routing`.
+        let Warm { id, info } = unsafe { self.slots.warm.get_in(self.segment, self.slot) };
         // SAFETY: as in `routing`; a client's record has an id.
         unsafe {
             (id.with(|cell| (*cell).assume_init_ref()), info.with(|cell| (*cell).assume_init_ref()))

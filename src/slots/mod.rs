@@ -91,9 +91,10 @@ pub(crate) struct Verdict {
     pub(crate) same_node: bool,
 }
 
+#[repr(C)]
 struct Hot<Node, Stream> {
-    node: UnsafeCell<MaybeUninit<Node>>,
     stream: UnsafeCell<MaybeUninit<Stream>>,
+    node: UnsafeCell<MaybeUninit<Node>>,
 }
 
 // SAFETY: uninitialized memory may be zeros.
@@ -106,9 +107,10 @@ unsafe impl<Node, Stream> Blank for Hot<Node, Stream> {
     }
 }
 
+#[repr(C)]
 struct Warm<Id, Info> {
-    id: UnsafeCell<MaybeUninit<Id>>,
     info: UnsafeCell<MaybeUninit<Info>>,
+    id: UnsafeCell<MaybeUninit<Id>>,
 }
 
 // SAFETY: uninitialized memory may be zeros.

@@ -1,7 +1,7 @@
 //! From the number of a slot to its word, and through that to what may be read of the record: see the
 //! module above.
 
-use super::{Address, Facts, Live, MAX_SLOTS, Plain, Slots};
+use super::{Address, Facts, Live, Plain, Slots};
 use crate::reclaim::Pin;
 use crate::state::{Phase, Word};
 use crate::sync::Ordering;
@@ -34,12 +34,11 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         Seen::new(self, slot, word)
     }
 
-    /// The client of a slot, if its word says that its record is all there is to know of it. `None` of a
-    /// number above all slots.
+    /// The client of a slot, if its word says that its record is all there is to know of it.
     ///
     /// # Safety
     ///
-    /// A slot below that was handed out, in what happened before, and not vacated since: it is in an entry
+    /// The slot was handed out, in what happened before, and not vacated since: it is in an entry
     /// of a table, or `are_there` says so under the pin.
     #[inline(always)]
     pub(crate) unsafe fn plain<'p>(
@@ -51,9 +50,6 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
             0
         } else {
             further();
-            if slot >= MAX_SLOTS {
-                return None;
-            }
             self.first.segment_of(slot)
         };
         // SAFETY: `make` made its word and its records before the slot was handed out.

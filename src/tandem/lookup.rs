@@ -19,6 +19,7 @@
 //! `find` is for all others.
 
 use super::Tandem;
+use crate::aim::First;
 use crate::bucket::Count;
 use crate::hash::Hash;
 use crate::reclaim::Pin;
@@ -27,9 +28,9 @@ use crate::state::Phase;
 use crate::table::Table;
 
 /// What shows at first sight.
-pub(crate) enum Glance<'p, Id, Node, Info, Stream> {
+pub(crate) enum Glance<T> {
     /// The client of that name.
-    Plain(Plain<'p, Id, Node, Info, Stream>),
+    Plain(T),
     /// A miss.
     Absent,
     /// Anything may be: to be looked up in full.
@@ -50,8 +51,12 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         hash: Hash,
         is_id: impl Fn(&Id) -> bool,
         pin: &'p Pin<'_>,
-    ) -> Glance<'p, Id, Node, Info, Stream> {
-        self.glance(&self.ids, hash, |plain| is_id(plain.profile().0), pin)
+    ) -> Glance<(Plain<'p, Id, Node, Info, Stream>, (&'p Id, &'p Info))> {
+        let meet = |plain: Plain<'p, Id, Node, Info, Stream>| {
+            let profile = plain.profile();
+            is_id(profile.0).then_some((plain, profile))
+        };
+        self.glance(&self.ids, hash, meet, pin)
     }
 
     #[inline(always)]
@@ -60,32 +65,36 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         hash: Hash,
         is_node: impl Fn(&Node) -> bool,
         pin: &'p Pin<'_>,
-    ) -> Glance<'p, Id, Node, Info, Stream> {
-        self.glance(&self.nodes, hash, |plain| is_node(plain.routing().0), pin)
+    ) -> Glance<(Plain<'p, Id, Node, Info, Stream>, (&'p Node, &'p Stream))> {
+        let meet = |plain: Plain<'p, Id, Node, Info, Stream>| {
+            let routing = plain.routing();
+            is_node(routing.0).then_some((plain, routing))
+        };
+        self.glance(&self.nodes, hash, meet, pin)
     }
 
     #[inline(always)]
-    fn glance<'p>(
+    fn glance<'p, T>(
         &'p self,
         table: &'p Table,
         hash: Hash,
-        bears_name: impl Fn(&Plain<'p, Id, Node, Info, Stream>) -> bool,
+        meet: impl Fn(Plain<'p, Id, Node, Info, Stream>) -> Option<T>,
         pin: &'p Pin<'_>,
-    ) -> Glance<'p, Id, Node, Info, Stream> {
+    ) -> Glance<T> {
         let aim = table.aim(hash, pin);
         let found = |slot| {
             // SAFETY: the slot of an entry was handed out before the entry was put (`connect`, `alias`), and
             // the entry was read with Acquire.
-            match unsafe { self.slots.plain(slot, pin) } {
-                Some(plain) if bears_name(&plain) => Glance::Plain(plain),
-                _ => Glance::Unclear,
-            }
+            let plain = unsafe { self.slots.plain(slot, pin) };
+            plain.and_then(&meet).map_or(Glance::Unclear, Glance::Plain)
         };
-        if let Some(slot) = aim.at_spot() {
-            return found(slot);
+        match aim.first() {
+            First::Slot(slot) => return found(slot),
+            First::None => return Glance::Absent,
+            First::Unclear => {}
         }
         let Some(stamp) = aim.stamp() else { return Glance::Unclear };
-        if let Some(slot) = stamp.line.in_places(hash.tag()) {
+        if let Some(slot) = stamp.chain.in_places(hash.tag()) {
             return found(slot);
         }
         if stamp.was_all() { Glance::Absent } else { Glance::Unclear }

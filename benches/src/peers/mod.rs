@@ -16,6 +16,7 @@ pub trait Lookups {
     fn with_info_by_key<R>(&self, key: Self::Key, read: impl FnOnce(&Info) -> R) -> Option<R>;
 
     /// Many streams at once, where a design has a faster way than one by one.
+    #[inline(always)]
     fn with_streams(&self, nodes: &[NodeId], mut read: impl FnMut(Option<&Stream>)) {
         for node in nodes {
             if self.with_stream(node, |stream| read(Some(stream))).is_none() {

@@ -46,6 +46,7 @@ impl Lookups for PinnedTandem<'_> {
         self.0.get(key).map(|client| read(client.info()))
     }
 
+    #[inline(always)]
     fn with_streams(&self, nodes: &[NodeId], mut read: impl FnMut(Option<&Stream>)) {
         self.0.routes_batch(nodes, |_, route| read(route.map(|route| route.stream())));
     }
