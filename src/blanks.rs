@@ -171,8 +171,13 @@ impl<T> Drop for Blanks<T> {
     fn drop(&mut self) {
         #[cfg(loom)]
         for at in 0..self.len {
-            // SAFETY: loom's atomics are boxes and cells of its own; each was written by `new`.
-            unsafe { ptr::drop_in_place(self.start.add(at).as_ptr()) };
+            let item = self.start.as_ptr().wrapping_add(at);
+            // SAFETY: loom's atomics are boxes and cells of its own; each was written by `new`. What is written over
+            // them is for whoever still looks at them to trip over.
+            unsafe {
+                ptr::drop_in_place(item);
+                ptr::write_bytes(item, 0xa5, 1);
+            }
         }
         if Self::is_mapped(self.len) {
             // SAFETY: `map` made it, for the same length.

@@ -10,7 +10,7 @@ const UPPER: u64 = 2;
 
 #[test]
 fn while_a_level_moves() {
-    model("stale_level: while a level moves", 3, 4_681).check(|| {
+    model("stale_level: while a level moves", 3, 5_346).check(|| {
         let ledger = Ledger::default();
         // One line of three places: the fourth client spills, and the next writer splits it.
         let registry = Arc::new(small().capacity(3).build().unwrap());
@@ -22,6 +22,7 @@ fn while_a_level_moves() {
             spawn(1, move || assert_eq!(routed(&registry.pin(), UPPER), Some(UPPER)))
         };
         drop(registry.disconnect(&0));
+        registry.flush();
         reader.join().unwrap();
         drop(registry);
         ledger.settle();

@@ -66,7 +66,7 @@ struct Setting {
 impl Setting {
     /// The kind of a history is in the last two bits of its seed.
     fn new(seed: u64, rng: &mut Rng) -> Self {
-        let bystanders = [0, 0, 3, 6][rng.below(4) as usize];
+        let bystanders = [0, 0, 5, 8][rng.below(4) as usize];
         let policy = if seed & 1 == 0 { Policy::Takeover } else { Policy::Reject };
         let limit = rng.one_in(3).then(|| 2 + rng.below(3) as usize);
         Self {
