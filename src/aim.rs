@@ -47,6 +47,16 @@ impl<'p> Aim<'p> {
         if beside.has(self.tag) { First::Slot(beside.slot()) } else { First::Unclear }
     }
 
+    /// All slots of entries that match, none or one, if the home has all of its entries. It was so when that was
+    /// read.
+    #[inline(always)]
+    pub(crate) fn whole(self) -> Option<Option<u32>> {
+        let [home, _] = self.level.homes(self.tag);
+        // Acquire: as in `first`.
+        let home = Place(home.load(Ordering::Acquire));
+        home.has_all().then(|| home.has(self.tag).then(|| home.slot()))
+    }
+
     #[inline(always)]
     fn chain(self) -> Chain<'p> {
         self.level.chain(self.level.spot(self.tag).line())
@@ -62,5 +72,12 @@ impl<'p> Aim<'p> {
     #[inline(always)]
     pub(crate) fn prefetch(self) {
         crate::prefetch::read(self.chain().line);
+    }
+
+    /// Touches all that a writer needs ahead of its use.
+    #[inline(always)]
+    pub(crate) fn prefetch_all(self) {
+        crate::prefetch::read(self.chain().line);
+        crate::prefetch::read(self.chain().side);
     }
 }

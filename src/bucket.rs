@@ -187,27 +187,39 @@ impl<'p> Chain<'p> {
 
     /// Puts an entry in the best place that is empty, or in the block.
     pub(crate) fn put(self, entry: Entry, spot: Spot, pin: &Pin<'_>) -> Outcome {
-        for (choice, at) in spot.places().enumerate() {
-            let place = &self.line.places[at];
+        let home = &self.line.places[spot.home()];
+        // Relaxed, here and on failure: only compared.
+        let mut seen = Place(home.load(Ordering::Relaxed));
+        loop {
+            if seen.is_frozen() {
+                return Outcome::Frozen;
+            }
+            let is_empty = seen.is_empty();
+            // Told before the entry is anywhere else.
+            let next = if is_empty { seen.with(entry) } else { seen.one_out() };
+            // Release: publishes the record to the Acquire in `Aim::first` and `slots`.
+            match home.compare_exchange(seen.0, next.0, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) if is_empty => return Outcome::Done,
+                Ok(_) => return self.put_away(entry, spot, pin),
+                Err(now) => seen = Place(now),
+            }
+        }
+    }
+
+    fn put_away(self, entry: Entry, spot: Spot, pin: &Pin<'_>) -> Outcome {
+        for place in spot.away().map(|at| &self.line.places[at]) {
             // Relaxed, here and on failure: only compared.
             let mut seen = Place(place.load(Ordering::Relaxed));
-            loop {
-                if seen.is_frozen() {
-                    return Outcome::Frozen;
-                }
-                let is_empty = seen.is_empty();
-                let next = match is_empty {
-                    true => seen.with(entry),
-                    // The home, before the entry is anywhere else.
-                    false if choice == 0 => seen.one_out(),
-                    false => break,
-                };
-                // Release: publishes the record to the Acquire in `at_spot` and `slots`.
+            while seen.is_empty() {
+                let next = seen.with(entry);
+                // Release: as in `put`.
                 match place.compare_exchange(seen.0, next.0, Ordering::Release, Ordering::Relaxed) {
-                    Ok(_) if is_empty => return Outcome::Done,
-                    Ok(_) => break,
+                    Ok(_) => return Outcome::Done,
                     Err(now) => seen = Place(now),
                 }
+            }
+            if seen.is_frozen() {
+                return Outcome::Frozen;
             }
         }
         self.replace_block(pin, |entries| {
@@ -220,36 +232,41 @@ impl<'p> Chain<'p> {
 
     /// Removes an entry.
     pub(crate) fn remove(self, entry: Entry, spot: Spot, pin: &Pin<'_>) -> Outcome {
-        for (at, place) in self.line.places.iter().enumerate() {
-            // Relaxed, here and on failure: only compared, and the entry is the caller's own.
-            let mut seen = Place(place.load(Ordering::Relaxed));
-            while seen.holds(entry) {
-                if seen.is_frozen() {
-                    return Outcome::Frozen;
-                }
-                let next = seen.emptied();
-                // Release: whoever finds the place empty is ordered after the entry's end.
-                match place.compare_exchange(seen.0, next.0, Ordering::Release, Ordering::Relaxed) {
-                    Ok(_) => {
-                        if at != spot.home() {
-                            self.count_back(spot);
-                        }
-                        return Outcome::Done;
-                    }
-                    Err(now) => seen = Place(now),
-                }
+        let at_home = Self::clear(&self.line.places[spot.home()], entry);
+        let mut away = spot.away().map(|at| &self.line.places[at]);
+        at_home.unwrap_or_else(|| {
+            let outcome = away.find_map(|place| Self::clear(place, entry)).unwrap_or_else(|| {
+                self.replace_block(pin, |entries| {
+                    let at = entries.iter().position(|&other| other == entry)?;
+                    let mut shorter = entries.to_vec();
+                    shorter.swap_remove(at);
+                    Some(shorter)
+                })
+            });
+            if !matches!(outcome, Outcome::Frozen | Outcome::Absent) {
+                self.count_back(spot);
+            }
+            outcome
+        })
+    }
+
+    /// Takes an entry out of a place, if it is there.
+    #[inline]
+    fn clear(place: &AtomicU64, entry: Entry) -> Option<Outcome> {
+        // Relaxed, here and on failure: only compared, and the entry is the caller's own.
+        let mut seen = Place(place.load(Ordering::Relaxed));
+        while seen.holds(entry) {
+            if seen.is_frozen() {
+                return Some(Outcome::Frozen);
+            }
+            let next = seen.emptied();
+            // Release: whoever finds the place empty is ordered after the entry's end.
+            match place.compare_exchange(seen.0, next.0, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return Some(Outcome::Done),
+                Err(now) => seen = Place(now),
             }
         }
-        let outcome = self.replace_block(pin, |entries| {
-            let at = entries.iter().position(|&other| other == entry)?;
-            let mut shorter = entries.to_vec();
-            shorter.swap_remove(at);
-            Some(shorter)
-        });
-        if !matches!(outcome, Outcome::Frozen | Outcome::Absent) {
-            self.count_back(spot);
-        }
-        outcome
+        None
     }
 
     /// Tells a home that one that was away is gone.

@@ -93,21 +93,21 @@ impl IndexPile {
     }
 
     /// Takes all of it.
-    pub(crate) fn take(&self) -> Chain {
+    pub(crate) fn take(&self) -> Taken {
         // Relaxed: an empty pile has nothing to order.
         if self.head.load(Ordering::Relaxed) == 0 {
-            return Chain::default();
+            return Taken::default();
         }
         // Acquire: pairs with the Release of every push, each a link of one release sequence.
-        Chain(self.head.swap(0, Ordering::Acquire))
+        Taken(self.head.swap(0, Ordering::Acquire))
     }
 }
 
-/// The indices of a pile that was taken, linked, and whoever has the chain owns them.
+/// The indices of a pile that was taken, linked, and whoever has this owns them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Chain(u32);
+pub(crate) struct Taken(u32);
 
-impl Chain {
+impl Taken {
     pub(crate) const fn to_raw(self) -> u32 {
         self.0
     }
@@ -116,10 +116,14 @@ impl Chain {
         Self(raw)
     }
 
+    pub(crate) fn first(self) -> Option<u32> {
+        index_of(self.0)
+    }
+
     /// Takes the first index off.
     pub(crate) fn next<'a>(&mut self, link_of: impl Fn(u32) -> &'a AtomicU32) -> Option<u32> {
         let index = index_of(self.0)?;
-        // Relaxed: whoever took the chain is ordered after its pushes.
+        // Relaxed: whoever took them is ordered after their pushes.
         self.0 = link_of(index).load(Ordering::Relaxed);
         Some(index)
     }
@@ -156,14 +160,14 @@ mod tests {
     fn a_pile_is_taken_whole() {
         let links: Vec<_> = (0..3).map(|_| AtomicU32::new(0)).collect();
         let pile = IndexPile::new();
-        assert_eq!(pile.take(), Chain::default());
+        assert_eq!(pile.take(), Taken::default());
         for index in 0..3 {
             pile.push(index, &links[index as usize]);
         }
-        let mut chain = pile.take();
+        let mut linked = pile.take();
         let taken: Vec<_> =
-            core::iter::from_fn(|| chain.next(|index| &links[index as usize])).collect();
+            core::iter::from_fn(|| linked.next(|index| &links[index as usize])).collect();
         assert_eq!(taken, [2, 1, 0]);
-        assert_eq!(pile.take(), Chain::default());
+        assert_eq!(pile.take(), Taken::default());
     }
 }

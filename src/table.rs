@@ -73,13 +73,41 @@ impl Table {
 
     /// How many entries match, and the slot if it is one.
     #[inline]
-    pub(crate) fn count<'p>(&'p self, hash: Hash, pin: &'p Pin<'_>) -> (Stamp<'p>, Count) {
-        let stamp = self.aim(hash, pin).stamp().unwrap_or_else(|| self.chain(hash, pin));
-        (stamp, stamp.chain.count(hash.tag(), pin))
+    pub(crate) fn count(&self, hash: Hash, pin: &Pin<'_>) -> Count {
+        let aim = self.aim(hash, pin);
+        match aim.whole() {
+            Some(None) => Count::None,
+            Some(Some(slot)) => Count::One(slot),
+            None => {
+                let stamp = aim.stamp().unwrap_or_else(|| self.chain(hash, pin));
+                let count = stamp.chain.count(hash.tag(), pin);
+                // Else there was a takeover or a split meanwhile.
+                if count == Count::None && !stamp.holds() { Count::More } else { count }
+            }
+        }
+    }
+
+    /// Whether one look shows that an entry of this slot is the only one that matches.
+    #[inline]
+    pub(crate) fn holds_only(&self, hash: Hash, slot: u32, pin: &Pin<'_>) -> bool {
+        self.aim(hash, pin).whole() == Some(Some(slot))
     }
 
     /// The slots of all entries that match, read by the time this returns.
     pub(crate) fn slots<'p>(
+        &'p self,
+        hash: Hash,
+        pin: &'p Pin<'_>,
+    ) -> impl Iterator<Item = u32> + 'p {
+        let (at_home, scan) = match self.aim(hash, pin).whole() {
+            Some(at_home) => (at_home, None),
+            None => (None, Some(self.scan(hash, pin).1)),
+        };
+        at_home.into_iter().chain(scan.into_iter().flatten())
+    }
+
+    /// The same, and what says whether it missed one that was put meanwhile.
+    pub(crate) fn scan<'p>(
         &'p self,
         hash: Hash,
         pin: &'p Pin<'_>,
@@ -92,6 +120,12 @@ impl Table {
     #[inline(always)]
     pub(crate) fn prefetch(&self, hash: Hash, pin: &Pin<'_>) {
         self.aim(hash, pin).prefetch();
+    }
+
+    /// Touches the chain of `hash` ahead of a writer's use.
+    #[inline(always)]
+    pub(crate) fn prefetch_all(&self, hash: Hash, pin: &Pin<'_>) {
+        self.aim(hash, pin).prefetch_all();
     }
 
     /// The array with the line that a writer works on, split off from older ones first.
@@ -336,7 +370,7 @@ mod tests {
             array.split_share(share, next, pin);
             for line in 32..64 {
                 let expected = PLACES + usize::from(line == 63);
-                assert_eq!(table.slots(hash_in(line), pin).1.count(), expected, "line {line}");
+                assert_eq!(table.slots(hash_in(line), pin).count(), expected, "line {line}");
             }
         });
     }

@@ -1,6 +1,6 @@
 //! How a chain is moved into the two of the next level that take its entries.
 
-use core::ptr;
+use core::{iter, ptr};
 
 use super::Chain;
 use crate::block::Block;
@@ -17,7 +17,8 @@ fn housed(shift: u32, entries: &[Entry]) -> ([Place; PLACES], Vec<Entry>) {
     for choice in 0..PLACES {
         rest.retain(|&entry| {
             let spot = Spot::of(entry.tag(), shift);
-            let at = spot.places().nth(choice).expect("there are so many");
+            let mut places_of = iter::once(spot.home()).chain(spot.away());
+            let at = places_of.nth(choice).expect("there are so many");
             let is_taken = !places[at].is_empty();
             if !is_taken {
                 places[at] = places[at].with(entry);

@@ -68,6 +68,9 @@ pub(crate) trait Slab {
     /// The link word of a slot; the slot's owner's while it is retired.
     fn link(&self, slot: u32) -> &AtomicU32;
 
+    /// Touches what `reclaim` will need of a slot.
+    fn prefetch(&self, _slot: u32) {}
+
     /// Drops what the slot still owns and gives it back to be used again.
     ///
     /// # Safety

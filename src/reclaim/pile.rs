@@ -3,7 +3,7 @@
 use core::ptr::{self, NonNull};
 
 use super::{Header, Panics, Slab};
-use crate::stack::{Chain, IndexPile};
+use crate::stack::{IndexPile, Taken};
 use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 /// Retired items on a pile when its thread closes it.
@@ -27,7 +27,7 @@ pub(super) struct Pile {
 #[derive(Debug)]
 #[must_use]
 pub(super) struct Garbage {
-    slots: Chain,
+    slots: Taken,
     headers: *mut Header,
 }
 
@@ -120,7 +120,7 @@ pub(super) fn outstanding<'a>(piles: impl Iterator<Item = &'a Pile> + Clone) -> 
 
 impl Garbage {
     pub(super) fn is_empty(&self) -> bool {
-        self.slots == Chain::default() && self.headers.is_null()
+        self.slots == Taken::default() && self.headers.is_null()
     }
 
     /// Disposes of every item, whatever panics, and returns how many they were.
@@ -131,6 +131,8 @@ impl Garbage {
     pub(super) unsafe fn dispose<S: Slab>(mut self, slab: &S, panics: &mut Panics) -> usize {
         let mut disposed = 0;
         while let Some(slot) = self.slots.next(|slot| slab.link(slot)) {
+            // What the next one holds is on its way while this one's values are dropped.
+            self.slots.first().inspect(|&ahead| slab.prefetch(ahead));
             // SAFETY: retired once, by the promise of `push_slot`, and the caller's promise.
             panics.run(|| unsafe { slab.reclaim(slot) });
             disposed += 1;
@@ -164,7 +166,7 @@ impl Place {
     /// something else here meanwhile came after another who was sent (Release in `put`).
     #[cfg(any(loom, not(feature = "crossbeam-epoch")))]
     pub(super) fn look(&self) -> Garbage {
-        let slots = Chain::from_raw(self.slots.load(Ordering::Acquire));
+        let slots = Taken::from_raw(self.slots.load(Ordering::Acquire));
         Garbage { slots, headers: self.headers.load(Ordering::Acquire) }
     }
 
@@ -172,7 +174,7 @@ impl Place {
     #[cfg(all(feature = "crossbeam-epoch", not(loom)))]
     pub(super) fn take(&self) -> Garbage {
         // Acquire: whoever takes it is ordered after the one who put it, however it was told.
-        let slots = Chain::from_raw(self.slots.swap(0, Ordering::Acquire));
+        let slots = Taken::from_raw(self.slots.swap(0, Ordering::Acquire));
         let headers = self.headers.swap(ptr::null_mut(), Ordering::Acquire);
         Garbage { slots, headers }
     }

@@ -318,6 +318,12 @@ impl<Id, Node, Info, Stream> Slab for Slots<Id, Node, Info, Stream> {
         &self.cold(slot).link
     }
 
+    fn prefetch(&self, slot: u32) {
+        self.prefetch(slot);
+        crate::prefetch::read(self.warm(slot));
+        crate::prefetch::read(self.cold(slot));
+    }
+
     unsafe fn reclaim(&self, slot: u32) {
         // Relaxed: the reclaimer's grace period orders us after everyone else.
         let word = Word::from_raw(self.word_of(slot).load(Ordering::Relaxed));

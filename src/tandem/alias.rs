@@ -206,8 +206,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         mut is_name: impl FnMut(&Node) -> bool,
         pin: &Pin<'_>,
     ) -> Option<u32> {
-        let (_, mut slots) = self.nodes.slots(hash, pin);
-        slots.find(|&slot| {
+        self.nodes.slots(hash, pin).find(|&slot| {
             let Some(live) = self.slots.see(slot, pin).live() else {
                 return false;
             };

@@ -60,6 +60,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         if self.places.is_closed() {
             return Err((Refused::Closed, Some(contents)));
         }
+        self.prefetch_chains(Facts::Client { id: ids.0, node: ids.1 }, &call.pin);
         let Some(fresh) = self.slots.allocate(&call.pin) else {
             return Err((Refused::Exhausted, Some(contents)));
         };
@@ -328,8 +329,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         let evictor = Evictor::of(newcomer);
         for (table, hash) in [(&self.ids, id), (&self.nodes, Some(node))] {
             let Some(hash) = hash else { continue };
-            let (_, slots) = table.slots(hash, &call.pin);
-            for slot in slots {
+            for slot in table.slots(hash, &call.pin) {
                 let word = self.slots.see(slot, &call.pin).word;
                 if word.phase() == Phase::Evicted && self.slots.claim_evicted(slot, evictor) {
                     evicted.push((slot, word));

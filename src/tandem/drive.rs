@@ -24,6 +24,7 @@ use crate::reclaim::attempt;
 use crate::slots::{Address, Facts, Verdict};
 use crate::state::{Kind, Phase, Refusal, Word};
 use crate::sync::{Ordering, fence};
+use crate::table::Table;
 
 /// A slot on one of a newcomer's chains, on its way or live, with one of the newcomer's hashes.
 #[derive(Clone, Copy, Debug)]
@@ -90,8 +91,14 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
     /// first, the words after.
     pub(super) fn rivals(&self, me: u32, facts: Facts, call: &Call<'_>) -> Vec<Rival> {
         let pin = &call.pin;
-        let by_id = facts.id().map(|id| self.ids.slots(id, pin).1);
-        let (_, by_node) = self.nodes.slots(facts.node(), pin);
+        let is_alone = |table: &Table, hash| table.holds_only(hash, me, pin);
+        if facts.id().is_none_or(|id| is_alone(&self.ids, id))
+            && is_alone(&self.nodes, facts.node())
+        {
+            return Vec::new();
+        }
+        let by_id = facts.id().map(|id| self.ids.slots(id, pin));
+        let by_node = self.nodes.slots(facts.node(), pin);
         let mut rivals: Vec<Rival> = Vec::new();
         for slot in by_id.into_iter().flatten().chain(by_node) {
             if slot == me || rivals.iter().any(|rival| rival.slot == slot) {

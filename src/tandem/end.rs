@@ -97,7 +97,9 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
     /// been helped to).
     pub(crate) fn end(&self, address: Address, call: &mut Call<'_>) -> Option<Ended<Info, Stream>> {
         loop {
-            let word = self.live_at(address, &call.pin)?.word();
+            let live = self.live_at(address, &call.pin)?;
+            self.prefetch_chains(live.facts(), &call.pin);
+            let word = live.word();
             match word.phase() {
                 // First those that it displaces: they would be seen again (D).
                 Phase::Taking => self.settle(address.slot, call),

@@ -23,7 +23,7 @@ use crate::aim::First;
 use crate::bucket::Count;
 use crate::hash::Hash;
 use crate::reclaim::Pin;
-use crate::slots::{Address, Live, Plain};
+use crate::slots::{Address, Facts, Live, Plain};
 use crate::state::Phase;
 use crate::table::Table;
 
@@ -172,9 +172,8 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         mut bears_name: impl FnMut(&Live<'p, Id, Node, Info, Stream>) -> bool,
         pin: &'p Pin<'_>,
     ) -> Option<Named<'p, Id, Node, Info, Stream>> {
-        let (stamp, count) = table.count(hash, pin);
-        match count {
-            Count::None if stamp.holds() => return None,
+        match table.count(hash, pin) {
+            Count::None => return None,
             Count::One(slot) => {
                 if let Some(live) = self.slots.see(slot, pin).live()
                     && bears_name(&live)
@@ -183,7 +182,7 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
                     return Some(Named { client, bearer: live.address() });
                 }
             }
-            _ => {}
+            Count::More => {}
         }
         self.find_slowly(table, hash, bears_name, pin)
     }
@@ -198,7 +197,7 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         pin: &'p Pin<'_>,
     ) -> Option<Named<'p, Id, Node, Info, Stream>> {
         loop {
-            let (stamp, slots) = table.slots(hash, pin);
+            let (stamp, slots) = table.scan(hash, pin);
             let mut armed = Vec::new();
             let mut met = 0;
             let mut newest: Option<(Address, Live<'p, Id, Node, Info, Stream>)> = None;
@@ -258,11 +257,19 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         self.nodes.prefetch(hash, pin);
     }
 
+    /// Touches what a writer will need of both tables, so that these cache misses overlap with others.
+    #[inline]
+    pub(crate) fn prefetch_chains(&self, facts: Facts, pin: &Pin<'_>) {
+        if let Some(id) = facts.id() {
+            self.ids.prefetch_all(id, pin);
+        }
+        self.nodes.prefetch_all(facts.node(), pin);
+    }
+
     /// Touches the records that the chain's entries lead to.
     #[inline]
     pub(crate) fn prefetch_records(&self, hash: Hash, pin: &Pin<'_>) {
-        let (_, count) = self.nodes.count(hash, pin);
-        if let Count::One(slot) = count {
+        if let Count::One(slot) = self.nodes.count(hash, pin) {
             self.slots.prefetch(slot);
         }
     }
