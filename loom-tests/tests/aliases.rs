@@ -7,7 +7,7 @@ use tandem_registry::AliasErrorKind;
 
 #[test]
 fn two_owners_of_one_name() {
-    model("aliases: two owners", 3, 3_452).check(|| {
+    model("aliases: two owners", 3, 3_134).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let one = ledger.connect(&registry, 1, 1, 0);
@@ -31,7 +31,7 @@ fn two_owners_of_one_name() {
 /// An alias must not take the name from its bearer for an owner that is gone.
 #[test]
 fn a_taker_that_is_disconnected() {
-    model("aliases: the taker is disconnected", 3, 42_890).keep_garbage().check(|| {
+    model("aliases: the taker is disconnected", 3, 54_980).keep_garbage().check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let bearer = registry.connect(ledger.client(1, 1, 0).alias(9)).unwrap().key;
@@ -62,7 +62,7 @@ fn a_taker_that_is_disconnected() {
 
 #[test]
 fn against_a_connect_of_the_name() {
-    model("aliases: against a connect", 3, 2_574).check(|| {
+    model("aliases: against a connect", 3, 2_309).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let one = ledger.connect(&registry, 1, 1, 0);

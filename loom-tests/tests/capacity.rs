@@ -29,7 +29,7 @@ fn the_last_place_against_two_connects() {
 
 #[test]
 fn a_takeover_hands_its_place_over_once() {
-    model("capacity: takeover and disconnect", 3, 2_528).check(|| {
+    model("capacity: takeover and disconnect", 3, 2_001).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().max_clients(1).build().unwrap());
         let old = ledger.connect(&registry, 1, 7, 0);
@@ -60,7 +60,7 @@ fn a_takeover_hands_its_place_over_once() {
 /// third client connects. The place is released once.
 #[test]
 fn a_third_connect_between_the_steps() {
-    model("capacity: a third connect between the steps", 3, 69_097).keep_garbage().check(|| {
+    model("capacity: a third connect between the steps", 3, 11_932).keep_garbage().check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().max_clients(1).build().unwrap());
         let old = ledger.connect(&registry, 1, 7, 0);

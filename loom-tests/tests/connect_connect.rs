@@ -41,7 +41,7 @@ fn compete(preloaded: &[(u64, u64)], first: (u64, u64), second: (u64, u64)) -> V
 
 #[test]
 fn of_the_same_id() {
-    model("connect_connect: the same id", 3, 2_146).keep_garbage().check(|| {
+    model("connect_connect: the same id", 3, 3_773).keep_garbage().check(|| {
         let displaced = compete(&[], (1, 1), (1, 2));
         assert!(displaced == [0] || displaced == [1], "{displaced:?}");
     });
@@ -49,7 +49,7 @@ fn of_the_same_id() {
 
 #[test]
 fn of_the_same_node_id() {
-    model("connect_connect: the same node id", 3, 2_074).keep_garbage().check(|| {
+    model("connect_connect: the same node id", 3, 3_897).keep_garbage().check(|| {
         let displaced = compete(&[], (1, 1), (2, 1));
         assert!(displaced == [0] || displaced == [1], "{displaced:?}");
     });
@@ -57,7 +57,7 @@ fn of_the_same_node_id() {
 
 #[test]
 fn of_both() {
-    model("connect_connect: both names", 3, 35_618).keep_garbage().check(|| {
+    model("connect_connect: both names", 3, 113_032).keep_garbage().check(|| {
         let displaced = compete(&[], (1, 1), (1, 1));
         assert!(displaced == [0] || displaced == [1], "{displaced:?}");
     });
@@ -95,7 +95,7 @@ fn over_a_client_of_the_id() {
 
 #[test]
 fn crosswise() {
-    model("connect_connect: crosswise", 3, 90_978).keep_garbage().check(|| {
+    model("connect_connect: crosswise", 3, 153_075).keep_garbage().check(|| {
         let displaced = compete(&[(1, 1), (2, 2)], (1, 2), (2, 1));
         assert_eq!(displaced, [0, 1]);
     });

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 #[test]
 fn growth_begin_split_remove() {
-    model("growth_begin_split_remove", 2, 30_358).keep_garbage().check(|| {
+    model("growth_begin_split_remove", 2, 3_847).keep_garbage().check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().capacity(5).shards(2).build().unwrap());
         // Three in the one line of their shard; client ids do not crowd theirs.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 #[test]
 fn disconnect_against_a_reconnect() {
-    model("stale_key: disconnect against a reconnect", 3, 4_946).check(|| {
+    model("stale_key: disconnect against a reconnect", 3, 3_984).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let old = ledger.connect(&registry, 1, 7, 0);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 #[test]
 fn no_gap_and_no_way_back() {
-    model("takeover_lookup: by node id", 3, 32_256).keep_garbage().check(|| {
+    model("takeover_lookup: by node id", 3, 35_784).keep_garbage().check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         ledger.connect(&registry, 1, 7, 0);
@@ -32,7 +32,7 @@ fn no_gap_and_no_way_back() {
 /// it is marked before the newcomer commits.
 #[test]
 fn no_way_back_from_one_kind_of_lookup_to_another() {
-    model("takeover_lookup: one kind after another", 3, 45_732).keep_garbage().check(|| {
+    model("takeover_lookup: one kind after another", 3, 49_506).keep_garbage().check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let old = ledger.connect(&registry, 1, 7, 0);
@@ -55,7 +55,7 @@ fn no_way_back_from_one_kind_of_lookup_to_another() {
 /// came before the newcomer's entry and read the older word after its end is told by the raised version.
 #[test]
 fn no_gap_where_hashes_collide() {
-    model("takeover_lookup: by a node id that collides", 3, 8_980).check(|| {
+    model("takeover_lookup: by a node id that collides", 3, 9_455).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().hasher(Fixed::colliding()).build().unwrap());
         ledger.connect(&registry, 1, 0x17, 0);
@@ -111,7 +111,7 @@ fn no_way_back_though_the_older_one_disconnects() {
 /// older client after another lookup had the newcomer.
 #[test]
 fn no_way_back_from_a_newcomer_that_left() {
-    model("takeover_lookup: the newcomer leaves", 3, 408_161).keep_garbage().check(|| {
+    model("takeover_lookup: the newcomer leaves", 3, 499_711).keep_garbage().check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         ledger.connect(&registry, 1, 7, 0);
