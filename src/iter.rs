@@ -13,8 +13,9 @@ pub struct Iter<'g, Id, Node, Info, Stream> {
     registry: u32,
     pin: &'g Pin<'g>,
     next: u32,
-    /// The slots from `next` up to here have records.
+    /// The slots from `next` up to here have records, in one segment.
     there: u32,
+    segment: usize,
     end: u32,
 }
 
@@ -30,6 +31,7 @@ impl<'g, Id, Node, Info, Stream> Iter<'g, Id, Node, Info, Stream> {
             pin,
             next: 0,
             there: 0,
+            segment: 0,
             // A client that lives by now has a slot below this.
             end: tandem.slots.len(),
         }
@@ -41,16 +43,23 @@ impl<'g, Id, Node, Info, Stream> Iter<'g, Id, Node, Info, Stream> {
     }
 }
 
-impl<Id, Node, Info, Stream> Iter<'_, Id, Node, Info, Stream> {
+impl<'g, Id, Node, Info, Stream> Iter<'g, Id, Node, Info, Stream> {
     /// Moves `there` on, or `next` past slots that were vacated.
     #[cold]
     fn look_ahead(&mut self) -> bool {
-        let (are_there, until) = self.tandem.slots.are_there(self.next);
-        self.there = until;
+        let (segment, are_there, until) = self.tandem.slots.are_there(self.next);
+        (self.segment, self.there) = (segment, until);
         if !are_there {
             self.next = until;
         }
         are_there
+    }
+
+    /// The client of a slot that is not plain, if there is one.
+    #[inline(never)]
+    fn client(&self, slot: u32) -> Option<ClientRef<'g, Id, Node, Info, Stream>> {
+        let live = self.tandem.slots.see(slot, self.pin).client()?;
+        ClientRef::new(live, self.registry)
     }
 }
 
@@ -66,12 +75,12 @@ impl<'g, Id, Node, Info, Stream> Iterator for Iter<'g, Id, Node, Info, Stream> {
             let slot = self.next;
             self.next += 1;
             // Linearization point of each: this read, or that of a pointer to what came later.
-            // SAFETY: below `there`, so that `are_there` said so, under the pin.
-            if let Some(plain) = unsafe { self.tandem.slots.plain(slot, self.pin) } {
+            // SAFETY: below `there`, so that `are_there` said so.
+            if let Some(plain) = unsafe { self.tandem.slots.plain_in(self.segment, slot, self.pin) }
+            {
                 return Some(ClientRef::plain(plain, self.registry));
             }
-            let client = self.tandem.slots.see(slot, self.pin).client();
-            if let Some(client) = client.and_then(|live| ClientRef::new(live, self.registry)) {
+            if let Some(client) = ClientRef::apart(self.client(slot)) {
                 return Some(client);
             }
         }

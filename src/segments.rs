@@ -160,12 +160,12 @@ impl<T> Segments<T> {
         indices.filter_map(|index| self.get(index))
     }
 
-    /// Whether the segment of `index` is made, and the first index of the next one.
-    pub(crate) fn segment_at(&self, index: u32) -> (bool, u32) {
+    /// The segment of `index`, whether it is made, and the first index of the next one.
+    pub(crate) fn segment_at(&self, index: u32) -> (usize, bool, u32) {
         let segment = self.first.segment_of(index);
         // Acquire: as in `get`.
         let is_made = !self.origins[segment].load(Ordering::Acquire).is_null();
-        (is_made, self.first.start_of(segment + 1))
+        (segment, is_made, self.first.start_of(segment + 1))
     }
 
     /// Bytes of the segments that were made.

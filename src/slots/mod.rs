@@ -252,8 +252,9 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         self.words.bytes() + self.hot.bytes() + self.warm.bytes() + self.cold.bytes() - vacated
     }
 
-    /// Whether the slots from `slot` up to another have records; they may have been vacated.
-    pub(crate) fn are_there(&self, slot: u32) -> (bool, u32) {
+    /// The segment of `slot`, whether it has records, and where the next one begins. Slots in it may have been
+    /// vacated.
+    pub(crate) fn are_there(&self, slot: u32) -> (usize, bool, u32) {
         // The words come last and go first.
         self.words.segment_at(slot)
     }

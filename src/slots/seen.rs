@@ -38,13 +38,12 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
     ///
     /// # Safety
     ///
-    /// The slot was handed out, in what happened before, and not vacated since: it is in an entry
-    /// of a table, or `are_there` says so under the pin.
+    /// The slot was handed out, in what happened before, and not vacated since: it is in an entry of a table.
     #[inline(always)]
     pub(crate) unsafe fn plain<'p>(
         &'p self,
         slot: u32,
-        _pin: &'p Pin<'_>,
+        pin: &'p Pin<'_>,
     ) -> Option<Plain<'p, Id, Node, Info, Stream>> {
         let segment = if self.first.has(slot) {
             0
@@ -53,6 +52,22 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
             self.first.segment_of(slot)
         };
         // SAFETY: `make` made its word and its records before the slot was handed out.
+        unsafe { self.plain_in(segment, slot, pin) }
+    }
+
+    /// The same of a slot in that segment.
+    ///
+    /// # Safety
+    ///
+    /// The segment has records, as `are_there` says, or as for `plain`.
+    #[inline(always)]
+    pub(crate) unsafe fn plain_in<'p>(
+        &'p self,
+        segment: usize,
+        slot: u32,
+        _pin: &'p Pin<'_>,
+    ) -> Option<Plain<'p, Id, Node, Info, Stream>> {
+        // SAFETY: the caller's promise.
         let word = unsafe { self.words.get_in(segment, slot) };
         // Acquire: as in `see`.
         let word = Word::from_raw(word.load(Ordering::Acquire));
