@@ -1,8 +1,9 @@
 //! Where a lookup looks first, without asking a shard: in the table's level, which is the right one while
 //! the table does not grow.
 //!
-//! Else the chain may have moved on, then its places are frozen and its control word says so; or been left for
-//! so long that they are blank. What shows there, shows that.
+//! Else the chain may have moved on, or been left for so long that its line is blank: its places and its control
+//! word say so. They do before the chain's entries are anywhere else, so a home that says neither is the right one
+//! at the moment when it is read.
 
 use crate::bucket::{Chain, Stamp};
 use crate::entry::{Place, Tag};

@@ -191,13 +191,15 @@ impl<'p> Chain<'p> {
         // Relaxed, here and on failure: only compared.
         let mut seen = Place(home.load(Ordering::Relaxed));
         loop {
+            debug_assert!(seen != Place::UNMADE, "the line is made");
             if seen.is_frozen() {
                 return Outcome::Frozen;
             }
             let is_empty = seen.is_empty();
             // Told before the entry is anywhere else.
             let next = if is_empty { seen.with(entry) } else { seen.one_out() };
-            // Release: publishes the record to the Acquire in `Aim::first` and `slots`.
+            // Release: publishes the record to the Acquire of whoever finds the entry: in `Aim`, `in_places`
+            // and `slots`.
             match home.compare_exchange(seen.0, next.0, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) if is_empty => return Outcome::Done,
                 Ok(_) => return self.put_away(entry, spot, pin),

@@ -1,7 +1,7 @@
 //! One entry of the index, packed into a word, and what else the place that holds it says.
 //!
 //! ```text
-//!  63     36   35      34       32 31   1      0
+//!  63     37   36      35       32 31   1      0
 //! +---------+--------+------------+------+----------+
 //! | slot    | frozen | away       | tag  | occupied |
 //! +---------+--------+------------+------+----------+
@@ -10,7 +10,8 @@
 //!
 //! *Away* says how many entries that have this place for a home are elsewhere in the chain, so that one look
 //! at a home can tell that there is no entry of a hash: 0 in a place that is not made, else one more than their
-//! number. Six of them are as good as any more: such a number stays until the chain is split.
+//! number. Fourteen of them are as good as any more: such a number stays until the chain is split, or the table is
+//! shrunk. With a good hash there never are so many.
 
 /// Bits of hash in an entry. They choose the line, too, from the top down.
 const TAG_BITS: u32 = 31;
@@ -23,7 +24,7 @@ pub(crate) const LINE_BITS: u32 = if usize::BITS < u64::BITS { 24 } else { SLOT_
 const _: () = assert!(LINE_BITS + HOME_BITS <= TAG_BITS);
 
 /// Bits of a slot in an entry.
-pub(crate) const SLOT_BITS: u32 = 28;
+pub(crate) const SLOT_BITS: u32 = 27;
 const SLOT: u32 = u64::BITS - SLOT_BITS;
 
 /// The hash in an entry: the upper [`TAG_BITS`] bits of 32; the last one may be anything.
@@ -85,10 +86,10 @@ pub(crate) struct Place(pub(crate) u64);
 
 impl Place {
     /// All of an entry.
-    const ENTRY: u64 = !(0b1111 << u32::BITS);
+    const ENTRY: u64 = !(0b1_1111 << u32::BITS);
     /// Nothing changes any more.
-    pub(crate) const FROZEN: u64 = 1 << 35;
-    const AWAY: u64 = 0b111 << u32::BITS;
+    pub(crate) const FROZEN: u64 = 1 << 36;
+    const AWAY: u64 = 0b1111 << u32::BITS;
     const ONE_AWAY: u64 = 1 << u32::BITS;
 
     /// In a line that its parent has not been split into yet.
@@ -153,6 +154,7 @@ impl Place {
 
     /// The same with one of those that were away gone.
     pub(crate) const fn one_back(self) -> Self {
+        debug_assert!(self.0 & Self::AWAY > Self::ONE_AWAY, "one was away");
         if self.has_many_away() { self } else { Self(self.0 - Self::ONE_AWAY) }
     }
 }
@@ -186,7 +188,7 @@ mod tests {
         let frozen = |place: Place| Place(place.0 | Place::FROZEN);
         for at_home in [Place::EMPTY, Place::EMPTY.with(Entry::new(Tag::of(0x70), 3))] {
             let mut place = at_home;
-            for _ in 0..6 {
+            for _ in 0..14 {
                 place = place.one_out();
                 assert!(!place.has_all() && !frozen(place).has_all());
                 assert_eq!(place.entry(), at_home.entry());
@@ -194,8 +196,8 @@ mod tests {
             // More than that are not counted, not even back.
             assert_eq!((place.one_out(), place.one_back()), (place, place));
             let mut place = at_home;
-            (0..5).for_each(|_| place = place.one_out());
-            (0..5).for_each(|_| place = place.one_back());
+            (0..13).for_each(|_| place = place.one_out());
+            (0..13).for_each(|_| place = place.one_back());
             assert_eq!(place, at_home);
             assert!(at_home.has_all() && !frozen(at_home).has_all());
         }

@@ -18,7 +18,7 @@ pub enum ConnectErrorKind {
     Full,
     /// The registry was closed.
     Closed,
-    /// Every slot is in use or not reclaimed yet: 2^28 of them.
+    /// Every slot is in use or not reclaimed yet: 2^27 of them.
     Exhausted,
 }
 
@@ -44,7 +44,7 @@ pub enum AliasErrorKind {
     NodeId,
     /// Another client has this alias, and the policy is [`Reject`](crate::Policy::Reject).
     Taken,
-    /// Every slot is in use or not reclaimed yet: 2^28 of them.
+    /// Every slot is in use or not reclaimed yet: 2^27 of them.
     Exhausted,
 }
 

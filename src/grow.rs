@@ -10,7 +10,7 @@
 //! line is made when its parent is split, so all lines of a shard's `current` array are, and behind that
 //! the line of a hash whose parents were split on the way.
 //!
-//! A level has a successor when one line in eight has overflowed, which happens at between five and six entries a
+//! A level has a successor when one line in eight has overflowed, which happens at four to six entries a
 //! line. The measure needs no counter on the way of a put, and many keys of one hash do not fool it into
 //! growing for ever.
 

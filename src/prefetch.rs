@@ -1,4 +1,4 @@
-//! The one hint to the processor that batches use.
+//! The one hint to the processor: for batches, writers and the reclaimer.
 
 /// Asks for the cache line of `value`, where the target has a stable way to.
 #[inline(always)]

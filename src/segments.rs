@@ -24,7 +24,7 @@ const FIRST_BITS: u32 = 6;
 const FIRST_BITS: u32 = 2;
 
 /// One more than the largest index there can be.
-pub(crate) const MAX_ITEMS: u32 = 1 << 28;
+pub(crate) const MAX_ITEMS: u32 = 1 << 27;
 const SEGMENTS: usize = (MAX_ITEMS.trailing_zeros() + 1 - FIRST_BITS) as usize;
 
 /// An array of up to [`MAX_ITEMS`] blank items in geometric segments.

@@ -85,7 +85,7 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
     pub(crate) fn new(settings: Settings) -> Self {
         let Settings { max_clients, capacity, shards, policy, stripes } = settings;
         Self {
-            // The builder keeps capacities to the number of slots, which is 32 bits.
+            // The builder keeps capacities to the number of slots, which is less.
             slots: Slots::new(capacity as u32, stripes),
             ids: Table::new(shards, capacity),
             nodes: Table::new(shards, capacity),
@@ -147,9 +147,10 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         let pin = self.reclaimer.pin();
         // SAFETY: the caller's promise: nobody is in the tables, allocates or looks up.
         unsafe {
-            self.slots.shrink();
+            // Before the slots: what is left in old levels may lead to any of them (`Slots::plain`).
             self.ids.shrink(&pin);
             self.nodes.shrink(&pin);
+            self.slots.shrink();
         }
     }
 

@@ -39,6 +39,8 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
     /// # Safety
     ///
     /// The slot was handed out, in what happened before, and not vacated since: it is in an entry of a table.
+    /// That may be one which is out of use, and the slot has been reclaimed then: slots are vacated by a
+    /// shrinking alone, which leaves no such entry where a lookup comes by.
     #[inline(always)]
     pub(crate) unsafe fn plain<'p>(
         &'p self,

@@ -141,7 +141,7 @@ fn all_is_shown_that_can_be_shown_of_any_type() {
     shows(format!("{registry:?}"), "Registry", &["clients: 2"]);
 }
 
-/// Also of the kinds that no test can bring about, as no machine of CI has 2^28 slots.
+/// Also of the kinds that no test can bring about, as no machine of CI has 2^27 slots.
 #[test]
 fn every_kind_of_refusal_has_its_text() {
     use AliasErrorKind as Alias;
