@@ -121,3 +121,14 @@ fn places(root: &Path, mutant: &Mutant) -> Result<Vec<(String, usize)>> {
     }
     Ok(places)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_seeded_bug_can_be_sown() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above");
+        read(root).expect("they are as they should be");
+    }
+}
