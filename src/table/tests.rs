@@ -1,0 +1,68 @@
+mod homes;
+
+use super::*;
+use crate::entry::Tag;
+use crate::reclaim::{Panics, Reclaimer};
+use crate::slots::Slots;
+use crate::spot::PLACES;
+
+/// A table of two shards and 64 lines, and what puts another entry in a line.
+fn with_table(act: impl FnOnce(&Table, &mut dyn FnMut(u64), &Pin<'_>)) {
+    let reclaimer = Reclaimer::new();
+    let table = Table::new(2, 224);
+    {
+        let pin = reclaimer.pin();
+        let mut slots = 0..;
+        let mut put_in = |line| table.put(hash_in(line), slots.next().unwrap(), &pin);
+        act(&table, &mut put_in, &pin);
+    }
+    drop(table);
+    let slots = Slots::<(), (), (), ()>::new(0, 1);
+    // SAFETY: no pin is left, and no slot was retired.
+    unsafe { reclaimer.drain(&slots, &mut Panics::default()) };
+}
+
+fn hash_in(line: u64) -> Hash {
+    Hash::of_tag(Tag::of(line << 26))
+}
+
+/// Many lines are as full as can be, so that the table grows twice while a writer sleeps with its share of
+/// the first growth.
+#[test]
+fn a_line_that_is_not_made_is_not_split() {
+    with_table(|table, put_in, pin| {
+        (0..64).for_each(|line| (0..PLACES).for_each(|_| put_in(line)));
+        (0..9).for_each(&mut *put_in);
+        let array = table.shards[1].current(pin);
+        let next = array.successor(pin).expect("the table grows");
+        let share = array.take_share();
+        for line in (0..32).rev().cycle() {
+            put_in(line);
+            if next.successor(pin).is_some() {
+                break;
+            }
+        }
+        put_in(63);
+        array.split_share(share, next, pin);
+        for line in 32..64 {
+            let expected = PLACES + usize::from(line == 63);
+            assert_eq!(table.slots(hash_in(line), pin).count(), expected, "line {line}");
+        }
+    });
+}
+
+/// A writer that stopped between moving a line and counting it holds up neither its shard nor the others.
+#[test]
+fn a_line_that_is_not_counted_stops_nobody() {
+    with_table(|table, put_in, pin| {
+        (0..9).for_each(|line| (0..=PLACES).for_each(|_| put_in(line)));
+        let array = table.shards[0].current(pin);
+        let next = array.successor(pin).expect("the table grows");
+        array.split_line_of(hash_in(5).tag(), next, pin);
+        array.uncount();
+        // A lap around each shard, and one more.
+        (0..64).for_each(|_| put_in(63));
+        assert!(table.level(pin).next(pin).is_none(), "all lines have moved");
+        assert!(table.aim(hash_in(0), pin).stamp().is_some(), "and lookups know");
+    });
+}
