@@ -6,9 +6,9 @@
 //! ```
 //!
 //! All entries of a hash are in its own chain: each in its *home*, a place that the hash names; or *away*
-//! from it, if that was taken: beside it, or else in any empty place. Removal empties the place, so nothing builds up (J).
-//! What finds no place goes into the block that `overflow` leads to, which is immutable and replaced whole: a
-//! scan reads it at one moment, and it is gone with its last entry. What makes a scan trustworthy:
+//! from it, if that was taken: beside it, or else in any empty place. Removal empties the place, so nothing builds
+//! up (J). What finds no place goes into the block that `overflow` leads to, which is immutable and replaced whole:
+//! a scan reads it at one moment, and it is gone with its last entry. What makes a scan trustworthy:
 //!
 //! - an entry stays in its place from its put to its removal, so a scan finds every entry that was put
 //!   before the scan began and not removed before it ended;
@@ -234,22 +234,22 @@ impl<'p> Chain<'p> {
 
     /// Removes an entry.
     pub(crate) fn remove(self, entry: Entry, spot: Spot, pin: &Pin<'_>) -> Outcome {
-        let at_home = Self::clear(&self.line.places[spot.home()], entry);
+        if let Some(outcome) = Self::clear(&self.line.places[spot.home()], entry) {
+            return outcome;
+        }
         let mut away = spot.away().map(|at| &self.line.places[at]);
-        at_home.unwrap_or_else(|| {
-            let outcome = away.find_map(|place| Self::clear(place, entry)).unwrap_or_else(|| {
-                self.replace_block(pin, |entries| {
-                    let at = entries.iter().position(|&other| other == entry)?;
-                    let mut shorter = entries.to_vec();
-                    shorter.swap_remove(at);
-                    Some(shorter)
-                })
-            });
-            if !matches!(outcome, Outcome::Frozen | Outcome::Absent) {
-                self.count_back(spot);
-            }
-            outcome
-        })
+        let outcome = away.find_map(|place| Self::clear(place, entry)).unwrap_or_else(|| {
+            self.replace_block(pin, |entries| {
+                let at = entries.iter().position(|&other| other == entry)?;
+                let mut shorter = entries.to_vec();
+                shorter.swap_remove(at);
+                Some(shorter)
+            })
+        });
+        if !matches!(outcome, Outcome::Frozen | Outcome::Absent) {
+            self.count_back(spot);
+        }
+        outcome
     }
 
     /// Takes an entry out of a place, if it is there.
