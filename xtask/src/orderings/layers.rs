@@ -14,11 +14,13 @@ use crate::Result;
 use crate::scratch::{self, End, Ran};
 
 /// Which models see most of a file: the races they are of. All others follow.
-const NEAR: [(&str, &[&str]); 18] = [
+const NEAR: [(&str, &[&str]); 20] = [
     ("src/places", &["capacity", "close"]),
     ("src/custody", &["disconnect_lookup", "close"]),
-    ("src/bucket", &["takeover_lookup", "connect_connect", "growth", "disconnect_lookup"]),
-    ("src/scan", &["disconnect_lookup", "takeover_lookup"]),
+    ("src/aim", &["away_from_home", "stale_level", "takeover_lookup"]),
+    ("src/bucket", &["away_from_home", "takeover_lookup", "connect_connect", "growth"]),
+    ("src/control", &["takeover_lookup", "growth"]),
+    ("src/level", &["growth", "stale_level"]),
     ("src/grow", &["growth"]),
     ("src/table", &["growth"]),
     ("src/slots/heirs", &["connect_connect", "takeover_lookup", "aliases", "capacity"]),
