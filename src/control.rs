@@ -87,9 +87,8 @@ impl ControlWord {
 
     /// Sends every later scan to the children. `true`: this call did it.
     pub(crate) fn set_moved(&self) -> bool {
-        // Release: the children are made before (Acquire in `read`). Acquire: for the caller, who
-        // may go on to retire the array.
-        self.0.fetch_or(MOVED, Ordering::AcqRel) & MOVED == 0
+        // Release: the children are made before (Acquire in `read`).
+        self.0.fetch_or(MOVED, Ordering::Release) & MOVED == 0
     }
 }
 

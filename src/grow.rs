@@ -89,14 +89,14 @@ impl Array {
     /// The array that this one moves into, if it has begun to.
     #[inline(always)]
     pub(crate) fn next<'p>(&'p self, _pin: &'p Pin<'_>) -> Option<&'p Self> {
-        // Acquire: pairs with the Release in `successor`.
         // SAFETY: an array is retired after `current` went past it, and it goes past its predecessor first; so
         // a pin under which the predecessor was reached keeps both.
-        unsafe { self.next.load(Ordering::Acquire).as_ref() }
+        unsafe { self.next_pointer().as_ref() }
     }
 
+    #[inline(always)]
     pub(crate) fn next_pointer(&self) -> *mut Self {
-        // Acquire: as in `next`.
+        // Acquire: pairs with the Release in `successor`.
         self.next.load(Ordering::Acquire)
     }
 

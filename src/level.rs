@@ -109,14 +109,14 @@ impl Level {
     /// The next level, if this one has become too small.
     #[inline(always)]
     pub(crate) fn next<'p>(&'p self, _pin: &'p Pin<'_>) -> Option<&'p Self> {
-        // Acquire: pairs with the Release in `begin`.
         // SAFETY: a level is retired after `Table::level` went past it, and it goes past its predecessor first;
         // so a pin that keeps one keeps the next.
-        unsafe { self.next.load(Ordering::Acquire).as_ref() }
+        unsafe { self.next_pointer().as_ref() }
     }
 
+    #[inline(always)]
     pub(crate) fn next_pointer(&self) -> *mut Self {
-        // Acquire: as in `next`.
+        // Acquire: pairs with the Release in `begin`.
         self.next.load(Ordering::Acquire)
     }
 

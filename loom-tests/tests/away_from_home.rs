@@ -66,6 +66,30 @@ fn lookup_while_the_name_is_taken_over() {
     });
 }
 
+/// A (and what the home says of others comes after their end): once one of its names does not lead to it, none does.
+#[test]
+fn the_pair_of_lookups_of_one_that_leaves() {
+    model("away_from_home: the pair of lookups", 3, 5_856).keep_garbage().check(|| {
+        let [_, leaves, _] = NAMES;
+        let ledger = Ledger::default();
+        let registry = crowded(&ledger, &NAMES[..2]);
+        let reader = {
+            let registry = Arc::clone(&registry);
+            spawn(1, move || {
+                let guard = registry.pin();
+                let by_node = || routed(&guard, leaves).is_none();
+                let by_id = || guard.client(&leaves).is_none();
+                let gone = [by_node(), by_id(), by_node(), by_id()];
+                assert!(gone.is_sorted(), "{gone:?}");
+            })
+        };
+        drop(registry.disconnect(&leaves).expect("it is there"));
+        reader.join().unwrap();
+        drop(registry);
+        ledger.settle();
+    });
+}
+
 /// Whatever the order in which the home is told of both, it is right in the end.
 #[test]
 fn one_comes_while_another_leaves() {
