@@ -140,16 +140,15 @@ impl<T> Blanks<T> {
         let place = start.cast::<u8>().wrapping_add(from);
         (NonNull::new(place).unwrap_or(NonNull::dangling()), bytes)
     }
-}
 
-impl<T> Blanks<T> {
-    /// Gives back the pages that hold nothing but these items: they are blank then, or as they were.
+    /// Gives back the pages that hold nothing but these items of `len` from `start` on: they are blank then, or
+    /// as they were.
     ///
     /// # Safety
     ///
-    /// The items are atomics, and nobody writes to them any more.
-    pub(crate) unsafe fn discard(&self, items: Range<usize>) {
-        let (place, bytes) = Self::pages_of(self.start(), self.len, items);
+    /// They are of one `Blanks`. Nobody uses the items, or they are atomics that nobody writes to.
+    pub(crate) unsafe fn discard(start: *mut T, len: usize, items: Range<usize>) {
+        let (place, bytes) = Self::pages_of(start, len, items);
         if bytes > 0 {
             // SAFETY: pages of the mapping that hold nothing but the items, and the caller's promise.
             unsafe { pages::discard(place, bytes) };

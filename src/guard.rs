@@ -65,7 +65,7 @@ use crate::tandem::{Glance, Tandem};
 /// ```
 pub struct Guard<'r, Id, Node, Info, Stream, S = RandomState> {
     registry: &'r Registry<Id, Node, Info, Stream, S>,
-    /// The registry's.
+    /// The registry's, so that a loop of lookups need not ask for it again.
     tandem: &'r Tandem<Id, Node, Info, Stream>,
     pin: Pin<'r>,
 }

@@ -1,4 +1,4 @@
-//! The lines of a table at one of its sizes: one allocation, a slice of it for each shard.
+//! The lines of a table at one of its sizes, and their sides: an allocation each, a slice for each shard.
 //!
 //! A table grows from level to level, each twice the size of the one before. The lines of all shards lie
 //! side by side, in the order of their hashes, so that a lookup finds its line without asking a shard:
@@ -100,8 +100,8 @@ impl Level {
                 // Whose atomics do not fill a line.
                 return &self.chain(spot.line()).line.places[spot.home()];
             }
-            // SAFETY: `shift` leaves a tag as many bits as the places of all lines have numbers, and lines are
-            // nothing but places.
+            // SAFETY: by the `shift` that goes with their number (`unmade`), a tag has as many bits left as the
+            // places of all lines have numbers, and lines are nothing but places (`Spot::index`).
             unsafe { &*self.lines.start().cast::<AtomicU64>().add(spot.index()) }
         })
     }
@@ -212,8 +212,8 @@ impl Level {
         // reads a place or a control word as it was, or zeros, which are of no line that is made.
         // SAFETY: nothing but these lines, and these sides, which are atomics; and nobody writes to them any more.
         unsafe {
-            self.lines.discard(chains.clone());
-            self.sides.discard(chains);
+            Blanks::discard(self.lines.start(), self.len(), chains.clone());
+            Blanks::discard(self.sides.start(), self.len(), chains);
         }
     }
 }

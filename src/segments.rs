@@ -15,7 +15,6 @@ use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::blanks::{Blank, Blanks};
-use crate::pages;
 
 /// Items in the first segment at least, as a power of two.
 #[cfg(not(loom))]
@@ -200,11 +199,8 @@ impl<T> Segments<T> {
                 // uses its items.
                 drop(unsafe { Blanks::from_raw(start, len) });
             } else {
-                let (place, bytes) = Blanks::pages_of(start, len, part);
-                if bytes > 0 {
-                    // SAFETY: pages of a mapping that hold nothing but items that nobody uses.
-                    unsafe { pages::discard(place, bytes) };
-                }
+                // SAFETY: an installed segment, and items that nobody uses.
+                unsafe { Blanks::discard(start, len, part) };
             }
         }
     }
@@ -363,7 +359,7 @@ mod tests {
             after += items.bytes_vacated(items_of);
         }
         let after = items.bytes() - after;
-        assert!(after < before && (!pages::IS_HERE || after < 1 << 15), "{before}, {after}");
+        assert!(after < before && (!crate::pages::IS_HERE || after < 1 << 15), "{before}, {after}");
         for index in (0..100).chain([ITEMS - 1]) {
             assert_eq!(items.get(index).unwrap().load(Ordering::Relaxed), 1);
         }

@@ -22,7 +22,7 @@ use crate::entry::SLOT_BITS;
 use crate::places::Places;
 use crate::policy::Policy;
 use crate::reclaim::{Late, Panics, Pin, Reclaimer, Tally};
-use crate::slots::{MAX_SLOTS, Slots};
+use crate::slots::{Facts, MAX_SLOTS, Slots};
 use crate::sync::{AtomicU32, Ordering};
 use crate::table::Table;
 
@@ -152,6 +152,15 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
             self.nodes.shrink(&pin);
             self.slots.shrink();
         }
+    }
+
+    /// Touches what a writer will need of both tables, so that these cache misses overlap with others.
+    #[inline]
+    fn prefetch_chains(&self, facts: Facts, pin: &Pin<'_>) {
+        if let Some(id) = facts.id() {
+            self.ids.prefetch_all(id, pin);
+        }
+        self.nodes.prefetch_all(facts.node(), pin);
     }
 
     fn is_abandoned(&self) -> bool {

@@ -1,15 +1,16 @@
 //! Names to live clients: the hot path.
 //!
 //! A lookup reads the home of its hash, or the chain's control word and then all matching entries, and the state
-//! words after. A hit is a live word (linearization point: its read). Of several matches the newest live one counts, and
-//! its word is read again last, so that a lookup never goes back from a newcomer to the older client (D).
+//! words after. A hit is a live word (linearization point: its read). Of several matches the newest live one
+//! counts, and its word is read again last, so that a lookup never goes back from a newcomer to the older client (D).
 //!
 //! A stream or info that was attached later is read behind a pointer, after the word, when the name may be
 //! another's already. So the client is found by its name once more behind that read (`read`).
 //!
 //! A miss is believed if one look at the home shows that no entry of its hashes is elsewhere, and none that matches
 //! there (its linearization point: that read); or after a scan, if the control word is unchanged and no match that
-//! was seen armed has gone live meanwhile. Else the scan is repeated, which means that a takeover or a split got on (F).
+//! was seen armed has gone live meanwhile. Else the scan is repeated, which means that a takeover or a split got
+//! on (F).
 //!
 //! Nearly every lookup meets no entry, or one that leads to a client that is live with its first stream
 //! and info, and that no newcomer contests: [`Tandem::glance_by_id`] and [`Tandem::glance_by_node`] answer
@@ -24,7 +25,7 @@ use crate::aim::First;
 use crate::bucket::Count;
 use crate::hash::Hash;
 use crate::reclaim::Pin;
-use crate::slots::{Address, Facts, Live, Plain};
+use crate::slots::{Address, Live, Plain};
 use crate::state::Phase;
 use crate::table::Table;
 
@@ -256,15 +257,6 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
     #[inline]
     pub(crate) fn prefetch_line(&self, hash: Hash, pin: &Pin<'_>) {
         self.nodes.prefetch(hash, pin);
-    }
-
-    /// Touches what a writer will need of both tables, so that these cache misses overlap with others.
-    #[inline]
-    pub(crate) fn prefetch_chains(&self, facts: Facts, pin: &Pin<'_>) {
-        if let Some(id) = facts.id() {
-            self.ids.prefetch_all(id, pin);
-        }
-        self.nodes.prefetch_all(facts.node(), pin);
     }
 
     /// Touches the records that the chain's entries lead to.
