@@ -4,14 +4,16 @@ use core::ptr::{self, NonNull};
 
 use crate::entry::Entry;
 use crate::reclaim::{Header, Pin};
+use crate::sync::Witness;
 
 /// The entries of a chain that its line has no place for. Immutable.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Block {
     header: Header,
-    pub(crate) frozen: bool,
-    pub(crate) entries: Vec<Entry>,
+    witness: Witness,
+    frozen: bool,
+    entries: Vec<Entry>,
 }
 
 /// The two blocks that are no allocations.
@@ -24,7 +26,12 @@ static SENTINELS: Sentinels = Sentinels([Block::sentinel(false), Block::sentinel
 
 impl Block {
     const fn sentinel(frozen: bool) -> Self {
-        Self { header: Header::new(Self::dispose), frozen, entries: Vec::new() }
+        Self {
+            header: Header::new(Self::dispose),
+            witness: Witness::of_a_static(),
+            frozen,
+            entries: Vec::new(),
+        }
     }
 
     /// In a chain without overflow. Null is a chain that is not made yet.
@@ -41,7 +48,18 @@ impl Block {
         if entries.is_empty() {
             return if frozen { Self::frozen_none() } else { Self::none() };
         }
-        Box::into_raw(Box::new(Self { header: Header::new(Self::dispose), frozen, entries }))
+        let (header, witness) = (Header::new(Self::dispose), Witness::new());
+        Box::into_raw(Box::new(Self { header, witness, frozen, entries }))
+    }
+
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.witness.read();
+        self.frozen
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        self.witness.read();
+        &self.entries
     }
 
     fn is_sentinel(block: *mut Self) -> bool {

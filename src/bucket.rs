@@ -177,12 +177,12 @@ impl<'p> Chain<'p> {
     fn block(self, block: *mut Block) -> &'p [Entry] {
         // SAFETY: a block is retired after it was taken out of its line, and the callers hold a pin
         // (that of `slots`, or the writer's own) that is older than their reading it.
-        unsafe { block.as_ref() }.map_or(&[], |block| &block.entries)
+        unsafe { block.as_ref() }.map_or(&[], Block::entries)
     }
 
     fn is_frozen_block(self, block: *mut Block) -> bool {
         // SAFETY: as in `block`.
-        unsafe { block.as_ref() }.is_some_and(|block| block.frozen)
+        unsafe { block.as_ref() }.is_some_and(Block::is_frozen)
     }
 
     /// Puts an entry in the best place that is empty, or in the block.

@@ -9,7 +9,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::blanks::Blank;
 use crate::segments::Segments;
-use crate::sync::{AtomicUsize, Ordering};
+use crate::sync::{AtomicUsize, Ordering, Witness};
 
 /// Set on a count when the registry goes: the next one to reach zero is final.
 const GONE: usize = 1 << (usize::BITS - 1);
@@ -20,6 +20,8 @@ pub(crate) struct Custody {
     out: Segments<CachePadded<AtomicUsize>>,
     /// From the registry's end on: the registry itself and the numbers with something out.
     remaining: AtomicUsize,
+    /// Of the registry's memory.
+    witness: Witness,
 }
 
 // SAFETY: an atomic of 0.
@@ -35,7 +37,7 @@ impl Custody {
         // The first threads' at once: the pointers to segments are not modelled, so a model must not
         // see one made while it runs.
         out.get_or_make(0);
-        Self { out, remaining: AtomicUsize::new(0) }
+        Self { out, remaining: AtomicUsize::new(0), witness: Witness::new() }
     }
 
     /// Something is handed out under `number`. The registry is there, and does not go meanwhile.
@@ -47,10 +49,15 @@ impl Custody {
     /// It came back. `true`: the registry has gone, and this was the last: the memory is the caller's.
     #[must_use]
     pub(crate) fn take_back(&self, number: u32) -> bool {
-        // Release: what the caller did to the memory comes before. Acquire: if it is the last, it
-        // comes after what all others did, by way of `remaining`.
+        self.witness.read();
+        // Release: what the caller did to the memory comes before. Acquire: if it is the last of its number,
+        // and of all numbers, it comes after what all others did.
         let before = self.out.get_or_make(number).fetch_sub(1, Ordering::AcqRel);
-        before == GONE | 1 && self.remaining.fetch_sub(1, Ordering::AcqRel) == 1
+        let is_last = before == GONE | 1 && self.remaining.fetch_sub(1, Ordering::AcqRel) == 1;
+        if is_last {
+            self.witness.end();
+        }
+        is_last
     }
 
     /// The registry goes. `true`: nothing is out, the memory is the caller's.
@@ -58,15 +65,20 @@ impl Custody {
     pub(crate) fn leave(&self) -> bool {
         // Every number that ever handed something out has its count in one of these.
         let numbers = self.out.made().count();
-        // Relaxed: published by the marks below, without which nobody looks at it.
-        self.remaining.store(numbers + 1, Ordering::Relaxed);
+        // Relaxed: who finds a mark below and counts himself out need not come after this, as the sum is the same.
+        self.remaining.fetch_add(numbers + 1, Ordering::Relaxed);
         // The registry's own share last: until then the memory stays.
         let mut done = 1;
         for out in self.out.made() {
-            // AcqRel: Release for `remaining`, Acquire for what came back before.
-            done += usize::from(out.fetch_or(GONE, Ordering::AcqRel) == 0);
+            // Acquire: for what came back before.
+            done += usize::from(out.fetch_or(GONE, Ordering::Acquire) == 0);
         }
-        self.remaining.fetch_sub(done, Ordering::AcqRel) == done
+        // AcqRel: as in `take_back`.
+        let is_last = self.remaining.fetch_sub(done, Ordering::AcqRel) == done;
+        if is_last {
+            self.witness.end();
+        }
+        is_last
     }
 }
 

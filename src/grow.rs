@@ -22,7 +22,7 @@ use crate::entry::{Entry, Tag};
 use crate::level::Level;
 use crate::reclaim::{Header, Pin};
 use crate::spot::Spot;
-use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
+use crate::sync::{AtomicPtr, AtomicUsize, Ordering, Witness};
 
 /// Lines that a writer splits besides the one it needs.
 const SHARE: usize = 4;
@@ -31,6 +31,7 @@ const SHARE: usize = 4;
 #[repr(C)]
 pub(crate) struct Array {
     header: Header,
+    witness: Witness,
     /// Where the lines are, `len` of them from `from` on. Kept by this array's share.
     level: NonNull<Level>,
     from: usize,
@@ -60,6 +61,7 @@ impl Array {
         let len = kept.len() / shards;
         Box::new(Self {
             header: Header::new(Self::dispose),
+            witness: Witness::new(),
             level,
             from: shard * len,
             len,
@@ -71,6 +73,7 @@ impl Array {
 
     #[inline(always)]
     pub(crate) fn level(&self) -> &Level {
+        self.witness.read();
         // SAFETY: kept by this array's share, see `of` and `drop`.
         unsafe { self.level.as_ref() }
     }
@@ -148,8 +151,8 @@ impl Array {
         // Every line has had a turn, and still not all are counted: whoever moved one may have stopped before
         // it counted that (F).
         if has_come_round && self.chains().all(|chain| chain.control().read().is_moved()) {
-            // AcqRel: as in `split`; the control words were read with Acquire.
-            self.moved.fetch_max(self.len, Ordering::AcqRel);
+            // Release: as in `split`; the control words were read with Acquire.
+            self.moved.fetch_max(self.len, Ordering::Release);
         }
     }
 
@@ -167,19 +170,20 @@ impl Array {
             }
         }
         if chain.control().set_moved() {
-            // AcqRel: whoever counts the last line is ordered after all the splits.
-            self.moved.fetch_add(1, Ordering::AcqRel);
+            // Release: whoever finds all lines counted (Acquire in `is_moved`) is ordered after all the splits.
+            self.moved.fetch_add(1, Ordering::Release);
         }
     }
 
     #[cfg(test)]
     pub(crate) fn uncount(&self) {
-        self.moved.fetch_sub(1, Ordering::AcqRel);
+        self.moved.fetch_sub(1, Ordering::Release);
     }
 
     /// Whether every line has moved, so that nobody needs this array to find the next.
     pub(crate) fn is_moved(&self) -> bool {
-        // Acquire: pairs with the AcqRel in `split`. More, if one was counted after all were found moved.
+        // Acquire: pairs with the Release in `split` and `split_share`. More, if one was counted after all were
+        // found moved.
         self.moved.load(Ordering::Acquire) >= self.len
     }
 

@@ -14,7 +14,7 @@ use crate::bucket::{Chain, Line, Side};
 use crate::entry::{LINE_BITS, Tag};
 use crate::reclaim::{Header, Pin};
 use crate::spot::Spot;
-use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{AtomicPtr, AtomicU64, AtomicUsize, Ordering, Witness};
 
 /// Entries in two lines, if there are as many as were asked for: at least half as many. So four of five are at
 /// home, or more, and lookups seldom look elsewhere.
@@ -27,6 +27,7 @@ const OVERFLOWING: usize = 8;
 #[repr(C)]
 pub(crate) struct Level {
     header: Header,
+    witness: Witness,
     shift: u32,
     lines: Blanks<Line>,
     sides: Blanks<Side>,
@@ -45,6 +46,7 @@ impl Level {
     fn unmade(bits: u32) -> Box<Self> {
         Box::new(Self {
             header: Header::new(Self::dispose),
+            witness: Witness::new(),
             shift: Spot::shift(bits),
             lines: Blanks::new(1 << bits),
             sides: Blanks::new(1 << bits),
@@ -82,6 +84,7 @@ impl Level {
 
     #[inline(always)]
     pub(crate) fn spot(&self, tag: Tag) -> Spot {
+        self.witness.read();
         Spot::of(tag, self.shift)
     }
 

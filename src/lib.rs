@@ -149,7 +149,7 @@ mod tandem;
 
 #[cfg(loom)]
 #[doc(hidden)]
-pub use reclaim::modelled as reclaimer;
+pub use {reclaim::modelled as reclaimer, stack::modelled as stack_of_items};
 
 /// The README's examples are tests, too.
 #[cfg(doctest)]

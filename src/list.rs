@@ -7,18 +7,19 @@ use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 
 use crate::reclaim::{Header, Pin};
-use crate::sync::{AtomicPtr, Ordering};
+use crate::sync::{AtomicPtr, Ordering, Witness};
 
 #[repr(C)]
 struct Block<T> {
     header: Header,
+    witness: Witness,
     items: Vec<T>,
 }
 
 impl<T> Block<T> {
     fn boxed(items: Vec<T>) -> *mut Header {
-        let header = Header::new(Self::dispose);
-        Box::into_raw(Box::new(Self { header, items })).cast()
+        let (header, witness) = (Header::new(Self::dispose), Witness::new());
+        Box::into_raw(Box::new(Self { header, witness, items })).cast()
     }
 
     unsafe fn dispose(header: NonNull<Header>) {
@@ -64,7 +65,9 @@ impl<T: Copy> List<T> {
         }
         // SAFETY: from `boxed`, for this `T`, and retired after it was taken out; the callers read the
         // pointer under the pin.
-        unsafe { &(*block.cast::<Block<T>>()).items }
+        let block = unsafe { &*block.cast::<Block<T>>() };
+        block.witness.read();
+        &block.items
     }
 
     /// What is on the list; nothing if it is closed.

@@ -47,10 +47,8 @@ impl Places {
     pub(crate) fn take(&self, thread: u32) -> Ask {
         let taken = self.stripe(thread);
         let limit = self.limit.map_or(u64::MAX, |limit| limit as u64);
-        // AcqRel: the record that was filled before is visible to whoever sets the mark later; and a
-        // place that was released by one thread and is taken by another orders what the first did to
-        // its client before what the second does. Acquire alone where none is taken.
-        let mut seen = taken.load(Ordering::Acquire);
+        // Relaxed, here and on failure: only compared, and a refusal hands nothing on.
+        let mut seen = taken.load(Ordering::Relaxed);
         loop {
             if seen & CLOSED != 0 {
                 return Ask::Closed;
@@ -59,7 +57,10 @@ impl Places {
                 return Ask::Full;
             }
             let next = (seen + 1) & !CLOSED;
-            match taken.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire) {
+            // Release: the record that was filled before is visible to whoever sets the mark later (Acquire in
+            // `close`). Acquire: the end of the client that had the place (Release in `release`) comes before
+            // what its next owner does, so that whoever finds this one live finds that one gone (E).
+            match taken.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return Ask::Taken,
                 Err(now) => seen = now,
             }
@@ -73,7 +74,7 @@ impl Places {
         let mut seen = taken.load(Ordering::Relaxed);
         loop {
             let next = (seen & CLOSED) | (seen.wrapping_sub(1) & !CLOSED);
-            // Release: see `take`.
+            // Release: pairs with the Acquire in `take`.
             match taken.compare_exchange(seen, next, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => seen = now,
@@ -84,20 +85,21 @@ impl Places {
     /// No place is given out from now on.
     pub(crate) fn close(&self) {
         for taken in &self.taken {
-            // AcqRel: Acquire for the records of those who took a place before; Release for those who
-            // are refused.
-            taken.fetch_or(CLOSED, Ordering::AcqRel);
+            // Acquire: for the records of those who took a place before. Those who are refused need nothing of
+            // this thread's.
+            taken.fetch_or(CLOSED, Ordering::Acquire);
         }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.taken[0].load(Ordering::Acquire) & CLOSED != 0
+        // Relaxed: nothing else is read because of it; and who has seen it once does so again.
+        self.taken[0].load(Ordering::Relaxed) & CLOSED != 0
     }
 
     /// Places that are taken; exact when no call is under way.
     pub(crate) fn taken(&self) -> usize {
-        // Acquire: calls that happen before are counted.
-        let stripes = self.taken.iter().map(|taken| taken.load(Ordering::Acquire));
+        // Relaxed: only a number. Calls that happen before are counted whatever the order.
+        let stripes = self.taken.iter().map(|taken| taken.load(Ordering::Relaxed));
         let sum = stripes.fold(0, u64::wrapping_add) & !CLOSED;
         // Stripes are read one after the other, and a client may have moved on from one to another.
         if sum >= CLOSED / 2 { 0 } else { sum as usize }

@@ -21,15 +21,20 @@ impl Shard {
     #[inline(always)]
     pub(crate) fn current<'p>(&'p self, _pin: &'p Pin<'_>) -> &'p Array {
         // SAFETY: never null, and an array is retired after `advance` took it out of `current`: the
-        // pin keeps what it finds. Acquire: pairs with the Release in `advance`.
-        unsafe { &*self.current.load(Ordering::Acquire) }
+        // pin keeps what it finds.
+        unsafe { &*self.pointer() }
+    }
+
+    #[inline(always)]
+    fn pointer(&self) -> *mut Array {
+        // Acquire: pairs with the Release in `advance`.
+        self.current.load(Ordering::Acquire)
     }
 
     /// Goes past every leading array that has moved, and retires it.
     pub(crate) fn advance(&self, pin: &Pin<'_>) {
         loop {
-            // Acquire: as in `current`.
-            let old = self.current.load(Ordering::Acquire);
+            let old = self.pointer();
             // SAFETY: as in `current`.
             let array = unsafe { &*old };
             let new = array.next_pointer();

@@ -6,6 +6,9 @@
 //! back only after a grace period, so even a wrapped tag is never met there. The idle batches of the
 //! reclaimer rely on the tag: a pop would have to sleep for 2^32 others, of 64 retired values each.
 
+#[cfg(loom)]
+pub mod modelled;
+
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 #[derive(Debug)]

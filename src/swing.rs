@@ -11,19 +11,21 @@
 use core::ptr::{self, NonNull};
 
 use crate::reclaim::{Header, Pin};
-use crate::sync::{AtomicPtr, Ordering};
+use crate::sync::{AtomicPtr, Ordering, Witness};
 
 /// A value that was allocated to replace an earlier one.
 #[repr(C)]
 pub(crate) struct Swung<T> {
     header: Header,
+    witness: Witness,
     pub(crate) sequence: u64,
     pub(crate) value: T,
 }
 
 impl<T> Swung<T> {
     pub(crate) fn new(sequence: u64, value: T) -> Box<Self> {
-        Box::new(Self { header: Header::new(Self::dispose), sequence, value })
+        let (header, witness) = (Header::new(Self::dispose), Witness::new());
+        Box::new(Self { header, witness, sequence, value })
     }
 
     unsafe fn dispose(header: NonNull<Header>) {
@@ -84,6 +86,24 @@ impl Swing {
         }
     }
 
+    /// # Safety
+    ///
+    /// Every value swung here was a `T`, and a pin from before `pointer` was read is held for `'p`.
+    unsafe fn look<'p, T>(pointer: *mut Header) -> Current<&'p Swung<T>> {
+        match Self::interpret::<T>(pointer) {
+            Current::Swung(swung) => {
+                // SAFETY: a swung value is retired after it was swung out or its client ended, later than the
+                // caller's pin.
+                let swung = unsafe { swung.as_ref() };
+                swung.witness.read();
+                Current::Swung(swung)
+            }
+            Current::First => Current::First,
+            Current::Nothing => Current::Nothing,
+            Current::Closed => Current::Closed,
+        }
+    }
+
     /// What is current now.
     ///
     /// # Safety
@@ -91,14 +111,9 @@ impl Swing {
     /// Every value swung here was a `T`, and a pin from before this call is held for `'p`.
     pub(crate) unsafe fn read<'p, T>(&self) -> Current<&'p Swung<T>> {
         // Acquire: pairs with the Release in `swing`, which published the value.
-        match Self::interpret::<T>(self.0.load(Ordering::Acquire)) {
-            // SAFETY: a swung value is retired after it was swung out or its client ended, later than
-            // the caller's pin.
-            Current::Swung(swung) => Current::Swung(unsafe { swung.as_ref() }),
-            Current::First => Current::First,
-            Current::Nothing => Current::Nothing,
-            Current::Closed => Current::Closed,
-        }
+        let pointer = self.0.load(Ordering::Acquire);
+        // SAFETY: the caller's promise.
+        unsafe { Self::look(pointer) }
     }
 
     /// Makes `new` current (`None`: no value) if `accepts` what is, and returns that; it is unlinked
@@ -118,22 +133,16 @@ impl Swing {
         // Acquire here and below: the value that is compared, and handed on, was published by it.
         let mut seen = self.0.load(Ordering::Acquire);
         loop {
-            let current = Self::interpret::<T>(seen);
-            let borrowed = match &current {
-                // SAFETY: as in `read`.
-                Current::Swung(swung) => Current::Swung(unsafe { swung.as_ref() }),
-                Current::First => Current::First,
-                Current::Nothing => Current::Nothing,
-                Current::Closed => Current::Closed,
-            };
-            if matches!(current, Current::Closed) || !accepts(&borrowed) {
+            // SAFETY: the caller's promise, and `_pin`.
+            let current = unsafe { Self::look::<T>(seen) };
+            if matches!(current, Current::Closed) || !accepts(&current) {
                 // SAFETY: from `Box::into_raw` above, never published.
                 return Err(value.map(|value| unsafe { Box::from_raw(value) }));
             }
             // Release: publishes the value to the Acquire in `read`. Addresses do not come back while
             // `_pin` holds, so an equal pointer is the same value.
             match self.0.compare_exchange(seen, pointer, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return Ok(current),
+                Ok(_) => return Ok(Self::interpret(seen)),
                 Err(now) => seen = now,
             }
         }

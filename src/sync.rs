@@ -75,6 +75,63 @@ impl<T> UnsafeCell<T> {
     }
 }
 
+/// Stands for plain memory around it: written by `new`, before it is published, only read from then on, and freed by
+/// `end`. It holds nothing, but loom sees who comes without being ordered after the writing, or before the end.
+#[cfg(not(loom))]
+#[derive(Debug)]
+pub(crate) struct Witness;
+
+#[cfg(not(loom))]
+impl Witness {
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+
+    /// Of memory that was written before all threads, and stays.
+    pub(crate) const fn of_a_static() -> Self {
+        Self
+    }
+
+    #[inline(always)]
+    pub(crate) fn read(&self) {}
+
+    #[inline(always)]
+    pub(crate) fn end(&self) {}
+}
+
+#[cfg(loom)]
+#[derive(Debug)]
+pub(crate) struct Witness(Option<UnsafeCell<()>>);
+
+// SAFETY: there is nothing in it.
+#[cfg(loom)]
+unsafe impl Sync for Witness {}
+
+#[cfg(loom)]
+impl Witness {
+    pub(crate) fn new() -> Self {
+        let cell = UnsafeCell::new(());
+        cell.with_mut(|_| ());
+        Self(Some(cell))
+    }
+
+    pub(crate) const fn of_a_static() -> Self {
+        Self(None)
+    }
+
+    pub(crate) fn read(&self) {
+        if let Some(cell) = &self.0 {
+            cell.with(|_| ());
+        }
+    }
+
+    pub(crate) fn end(&self) {
+        if let Some(cell) = &self.0 {
+            cell.with_mut(|_| ());
+        }
+    }
+}
+
 /// A small number that no other living thread has, for as long as this value is held. A number that
 /// is given back goes to its next owner with all that the former one did to the places it indexes.
 #[cfg(not(loom))]

@@ -182,15 +182,20 @@ impl Table {
     #[inline(always)]
     fn level<'p>(&'p self, _pin: &'p Pin<'_>) -> &'p Level {
         // SAFETY: never null, and a level is retired after `follow` took it out of `level`: the pin keeps
-        // what it finds. Acquire: pairs with the Release in `follow`.
-        unsafe { &*self.level.load(Ordering::Acquire) }
+        // what it finds.
+        unsafe { &*self.level_pointer() }
+    }
+
+    #[inline(always)]
+    fn level_pointer(&self) -> *mut Level {
+        // Acquire: pairs with the Release in `follow`.
+        self.level.load(Ordering::Acquire)
     }
 
     /// Goes past every leading level that all shards have left, and retires it.
     fn follow(&self, pin: &Pin<'_>) {
         loop {
-            // Acquire: as in `level`.
-            let old = self.level.load(Ordering::Acquire);
+            let old = self.level_pointer();
             // SAFETY: as in `level`.
             let level = unsafe { &*old };
             let new = level.next_pointer();

@@ -1,7 +1,7 @@
 //! A million random operations, one after the other, on a registry and on the two-map model: both
 //! have to say the same, and every value has to be dropped once.
 //!
-//! A failure prints the seed of its episode; `replay` below runs that one alone.
+//! A failure prints the seed of its episode. `OPERATIONS=n` sets how many there are in all.
 
 mod fixtures;
 
@@ -16,8 +16,8 @@ use fixtures::{
     tracked::Ledger,
 };
 
-/// Per configuration; there are four, so a million in all.
-const OPERATIONS: usize = 250_000;
+/// In all four configurations together, unless `OPERATIONS` says otherwise.
+const OPERATIONS: usize = 1_000_000;
 /// Short enough that most episodes see the registry being filled, used and ended.
 const EPISODE: usize = 2_500;
 
@@ -81,8 +81,10 @@ fn run<S: BuildHasher>(
     setup: impl Fn(&mut Rng) -> Setup,
     hasher: impl Fn(&mut Rng) -> S,
 ) {
+    let wanted = std::env::var("OPERATIONS").ok().and_then(|text| text.parse().ok());
+    let wanted: usize = wanted.unwrap_or(OPERATIONS) / 4;
     let (mut count, mut episodes) = (0, 0);
-    while count < OPERATIONS {
+    while count < wanted {
         let seed = first_seed + episodes;
         let mut rng = Rng::new(!seed);
         let setup = setup(&mut rng);

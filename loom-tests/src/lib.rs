@@ -160,7 +160,7 @@ pub struct Model {
 /// explored again, or the model has lost its teeth.
 #[must_use]
 pub fn model(name: &'static str, preemptions: usize, recorded: usize) -> Model {
-    Model { name, preemptions, floor: recorded / 10 * 9, cut: None, keeps_garbage: false }
+    Model { name, preemptions, floor: (recorded * 9).div_ceil(10), cut: None, keeps_garbage: false }
 }
 
 impl Model {

@@ -84,3 +84,25 @@ fn a_third_connect_between_the_steps() {
         ledger.settle();
     });
 }
+
+/// Whoever got the place finds the client gone that had it.
+#[test]
+fn a_place_that_was_released() {
+    model("capacity: a place that was released", 3, 61).keep_garbage().check(|| {
+        let ledger = Ledger::default();
+        let registry = Arc::new(small().max_clients(1).build().unwrap());
+        let old = ledger.connect(&registry, 1, 7, 0);
+        let next = {
+            let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
+            spawn(1, move || {
+                let is_in = registry.connect(ledger.client(2, 8, 1)).is_ok();
+                let is_old_found = routed(&registry.pin(), 7).is_some();
+                assert!(!is_in || !is_old_found, "two clients at once");
+            })
+        };
+        drop(registry.disconnect_key(old));
+        next.join().unwrap();
+        drop(registry);
+        ledger.settle();
+    });
+}

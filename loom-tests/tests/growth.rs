@@ -95,6 +95,30 @@ fn a_split_against_a_split() {
     });
 }
 
+/// The same, and all go into one line of the next level, which spills: one may fill its places, the other its block.
+#[test]
+fn a_split_that_spills_against_a_split() {
+    model("growth: a split that spills against a split", 2, 19_999)
+        .keep_garbage()
+        .cut_at(20_000)
+        .check(|| {
+            const NAMES: [(u64, u64); 4] = [(0, 0), (1, 3), (2, 6), (5, 9)];
+            let ledger = Ledger::default();
+            let registry = Arc::new(small().capacity(5).shards(2).build().unwrap());
+            let keys = NAMES.map(|(id, node)| ledger.connect(&registry, id, node, node));
+            let other = {
+                let registry = Arc::clone(&registry);
+                spawn(1, move || registry.disconnect_key(keys[0]).unwrap())
+            };
+            let removed = registry.disconnect_key(keys[1]).unwrap();
+            let routes = [6, 9].map(|node| routed(&registry.pin(), node));
+            assert_eq!(routes, [Some(6), Some(9)]);
+            drop((removed, other.join().unwrap()));
+            drop(registry);
+            ledger.settle();
+        });
+}
+
 /// Growth from its first step to its last, under the eyes of `read`.
 fn grow_under(read: impl Fn(&SmallGuard<'_>) + 'static) {
     let ledger = Ledger::default();

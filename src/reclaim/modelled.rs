@@ -3,10 +3,16 @@
 
 #![allow(missing_docs)]
 
+use core::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize as Count;
+
 use super::epoch::{Pin, Reclaimer};
+use super::pile::Pile;
 pub use super::quarantine::keep_garbage;
-use super::{Panics, Slab};
-use crate::sync::{AtomicU32, AtomicUsize, Ordering, ThreadNumber, UnsafeCell};
+use super::queue::Queue;
+use super::{Header, Panics, Slab};
+use crate::sync::{AtomicU32, AtomicUsize, Ordering, ThreadNumber, UnsafeCell, Witness};
 
 /// Slots, of which the linked one may be read under a pin.
 #[derive(Debug)]
@@ -121,5 +127,73 @@ impl Slab for Slots {
         // SAFETY: no guard can reach it: what the models check.
         slot.value.with_mut(|value| unsafe { *value = u32::MAX });
         slot.reclaimed.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The queue by itself: each batch is a slot and an allocation.
+#[derive(Debug)]
+pub struct Batches {
+    queue: Queue,
+    slots: Slots,
+    /// How many allocations were disposed of.
+    freed: Arc<Count>,
+}
+
+/// What is retired with a slot.
+#[repr(C)]
+struct Allocation {
+    header: Header,
+    witness: Witness,
+    freed: Arc<Count>,
+}
+
+impl Allocation {
+    unsafe fn dispose(header: NonNull<Header>) {
+        // SAFETY: the header is the first field (`repr(C)`) of one from `Batches::push`.
+        let allocation = unsafe { Box::from_raw(header.cast::<Self>().as_ptr()) };
+        allocation.witness.end();
+        // Relaxed: a figure.
+        allocation.freed.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Batches {
+    #[must_use]
+    pub fn new(slots: u32) -> Self {
+        Self { queue: Queue::new(), slots: Slots::new(slots), freed: Arc::default() }
+    }
+
+    /// Puts a batch with `slot`, which no other has, at the end.
+    pub fn push(&self, slot: u32, stamp: u64) {
+        let pile = Pile::new();
+        let (witness, freed) = (Witness::new(), Arc::clone(&self.freed));
+        let header = Header::new(Allocation::dispose);
+        let allocation = Box::leak(Box::new(Allocation { header, witness, freed }));
+        self.slots.slots[slot as usize].value.with_mut(|_| ());
+        // SAFETY: nothing refers to either, and the pile is this call's.
+        unsafe {
+            pile.push_slot(slot, self.slots.link(slot));
+            pile.push(NonNull::from(allocation).cast());
+        }
+        self.queue.push(pile.take(), stamp);
+    }
+
+    /// Disposes of the first batch, if its stamp is below `horizon`.
+    pub fn pop(&self, horizon: u64) -> bool {
+        let Some(garbage) = self.queue.pop(horizon) else {
+            return false;
+        };
+        let mut panics = Panics::default();
+        // SAFETY: nothing refers to either.
+        let disposed = unsafe { garbage.dispose(&self.slots, &mut panics) };
+        panics.resume();
+        assert_eq!(disposed, 2, "a slot and an allocation");
+        true
+    }
+
+    /// How often each slot was reclaimed, and how many allocations were freed.
+    #[must_use]
+    pub fn disposed(&self) -> (Vec<usize>, usize) {
+        (self.slots.reclaimed(), self.freed.load(Ordering::Relaxed))
     }
 }

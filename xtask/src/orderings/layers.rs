@@ -14,18 +14,19 @@ use crate::Result;
 use crate::scratch::{self, End, Ran};
 
 /// Which models see most of a file: the races they are of. All others follow.
-const NEAR: [(&str, &[&str]); 20] = [
+const NEAR: [(&str, &[&str]); 23] = [
     ("src/places", &["capacity", "close"]),
-    ("src/custody", &["disconnect_lookup", "close"]),
+    ("src/custody", &["outlived_registry"]),
     ("src/aim", &["away_from_home", "stale_level", "takeover_lookup"]),
     ("src/bucket", &["away_from_home", "takeover_lookup", "connect_connect", "growth"]),
     ("src/control", &["takeover_lookup", "growth"]),
-    ("src/level", &["growth", "stale_level"]),
-    ("src/grow", &["growth"]),
-    ("src/table", &["growth"]),
+    ("src/level", &["leaving_level", "growth", "stale_level"]),
+    ("src/grow", &["leaving_level", "growth"]),
+    ("src/shard", &["leaving_level", "growth"]),
+    ("src/table", &["leaving_level", "growth"]),
     ("src/slots/heirs", &["connect_connect", "takeover_lookup", "aliases", "capacity"]),
     ("src/slots", &["stale_key", "connect_connect", "attach_disconnect", "aliases"]),
-    ("src/stack", &["reclaimer", "stale_key", "capacity"]),
+    ("src/stack", &["free_slots"]),
     ("src/list", &["aliases"]),
     ("src/swing", &["attach_disconnect"]),
     ("src/segments", &["growth", "stale_key"]),
@@ -34,6 +35,8 @@ const NEAR: [(&str, &[&str]); 20] = [
     ("src/tandem/drive", &["connect_connect", "aliases"]),
     ("src/tandem/settle", &["aliases", "connect_connect"]),
     ("src/tandem", &["connect_connect", "takeover_lookup", "capacity", "close"]),
+    ("src/reclaim/queue", &["reclaimer_batches"]),
+    ("src/reclaim/pile", &["reclaimer_batches"]),
     ("src/reclaim", &["reclaimer"]),
 ];
 
