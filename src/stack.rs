@@ -52,7 +52,7 @@ impl IndexStack {
 
     /// Takes the top index; `link_of` gives the link word of an index.
     pub(crate) fn pop<'a>(&self, link_of: impl Fn(u32) -> &'a AtomicU32) -> Option<u32> {
-        // Acquire here and below: pairs with the Release in `push`; a pop in between is a
+        // Acquire, on failure too: pairs with the Release in `push`; a pop in between is a
         // read-modify-write and keeps the release sequence.
         let mut head = self.head.load(Ordering::Acquire);
         loop {
@@ -61,7 +61,8 @@ impl IndexStack {
             // taken meanwhile may be anything; the tag then fails the exchange.
             let below = link_of(index).load(Ordering::Relaxed);
             let next = (head & !INDEX).wrapping_add(TAG) | u64::from(below);
-            match self.head.compare_exchange(head, next, Ordering::Acquire, Ordering::Acquire) {
+            // Relaxed: it is the head that was read with Acquire.
+            match self.head.compare_exchange(head, next, Ordering::Relaxed, Ordering::Acquire) {
                 Ok(_) => return Some(index),
                 Err(seen) => head = seen,
             }

@@ -139,9 +139,9 @@ impl Swing {
                 // SAFETY: from `Box::into_raw` above, never published.
                 return Err(value.map(|value| unsafe { Box::from_raw(value) }));
             }
-            // Release: publishes the value to the Acquire in `read`. Addresses do not come back while
-            // `_pin` holds, so an equal pointer is the same value.
-            match self.0.compare_exchange(seen, pointer, Ordering::AcqRel, Ordering::Acquire) {
+            // Release: publishes the value to the Acquire in `read`. The old one was read with Acquire, and is the
+            // same: addresses do not come back while `_pin` holds.
+            match self.0.compare_exchange(seen, pointer, Ordering::Release, Ordering::Acquire) {
                 Ok(_) => return Ok(Self::interpret(seen)),
                 Err(now) => seen = now,
             }
@@ -154,14 +154,13 @@ impl Swing {
     ///
     /// Every value swung here was a `T`, and the caller is the client's only ender.
     pub(crate) unsafe fn close<T>(&self) -> Current<NonNull<Swung<T>>> {
-        // Acquire: for the last value, as below.
+        // Acquire, on failure too: for the last value, which the exchange then finds again.
         let mut seen = self.0.load(Ordering::Acquire);
         loop {
             // What the slot itself still owns has to be known when it is reclaimed.
             let closed = sentinel(if seen.is_null() { 2 } else { 1 });
-            // AcqRel: Acquire for the last value, Release so that one who finds the pointer closed is
-            // ordered after the end.
-            match self.0.compare_exchange(seen, closed, Ordering::AcqRel, Ordering::Acquire) {
+            // Release: one who finds the pointer closed is ordered after the end (B).
+            match self.0.compare_exchange(seen, closed, Ordering::Release, Ordering::Acquire) {
                 Ok(_) => return Self::interpret(seen),
                 Err(now) => seen = now,
             }

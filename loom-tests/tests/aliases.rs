@@ -81,3 +81,48 @@ fn against_a_connect_of_the_name() {
         ledger.settle();
     });
 }
+
+#[test]
+fn two_of_one_owner() {
+    model("aliases: two of one owner", 2, 258).keep_garbage().check(|| {
+        let ledger = Ledger::default();
+        let registry = Arc::new(small().build().unwrap());
+        let owner = ledger.connect(&registry, 1, 1, 0);
+        let other = {
+            let registry = Arc::clone(&registry);
+            spawn(1, move || registry.add_alias(owner, 8).unwrap())
+        };
+        registry.add_alias(owner, 9).unwrap();
+        other.join().unwrap();
+        assert_eq!([1, 8, 9].map(|name| routed(&registry.pin(), name)), [Some(0); 3]);
+        drop(registry.disconnect_key(owner).unwrap());
+        assert_eq!([1, 8, 9].map(|name| routed(&registry.pin(), name)), [None; 3]);
+        drop(registry);
+        ledger.settle();
+    });
+}
+
+/// Of an owner that has one already, so that nothing but its list tells the two of each other.
+#[test]
+fn another_against_the_end() {
+    model("aliases: another against the end", 2, 1_054).keep_garbage().check(|| {
+        let ledger = Ledger::default();
+        let registry = Arc::new(small().build().unwrap());
+        let owner = registry.connect(ledger.client(1, 1, 0).alias(8)).unwrap().key;
+        let other = {
+            let registry = Arc::clone(&registry);
+            spawn(1, move || {
+                if let Err(error) = registry.add_alias(owner, 9) {
+                    assert_eq!(error.kind(), AliasErrorKind::ClientGone);
+                    assert_eq!(routed(&registry.pin(), 1), None, "it is gone, and found");
+                }
+            })
+        };
+        let removed = registry.disconnect_key(owner).unwrap();
+        other.join().unwrap();
+        assert_eq!([1, 8, 9].map(|name| routed(&registry.pin(), name)), [None; 3]);
+        drop(removed);
+        drop(registry);
+        ledger.settle();
+    });
+}

@@ -6,13 +6,17 @@ use std::sync::Arc;
 
 #[test]
 fn attach_against_disconnect() {
-    model("attach_disconnect: attach", 3, 81).check(|| {
+    model("attach_disconnect: attach", 3, 257).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let key = ledger.connect(&registry, 1, 7, 0);
         let attach = {
             let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
-            spawn(1, move || registry.attach_stream(key, ledger.stream(1)).is_ok())
+            spawn(1, move || {
+                let attached = registry.attach_stream(key, ledger.stream(1)).is_ok();
+                assert!(attached || routed(&registry.pin(), 7).is_none(), "it is gone, and found");
+                attached
+            })
         };
         let removed = registry.disconnect_key(key).unwrap();
         let last = removed.stream().unwrap().of;

@@ -7,7 +7,7 @@ use tandem_registry::ConnectErrorKind;
 
 #[test]
 fn the_last_place_against_two_connects() {
-    model("capacity: the last place", 3, 138).check(|| {
+    model("capacity: the last place", 3, 151).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().max_clients(1).build().unwrap());
         let other = {
@@ -60,7 +60,7 @@ fn a_takeover_hands_its_place_over_once() {
 /// third client connects. The place is released once.
 #[test]
 fn a_third_connect_between_the_steps() {
-    model("capacity: a third connect between the steps", 3, 11_932).keep_garbage().check(|| {
+    model("capacity: a third connect between the steps", 3, 12_289).keep_garbage().check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().max_clients(1).build().unwrap());
         let old = ledger.connect(&registry, 1, 7, 0);
@@ -105,4 +105,25 @@ fn a_place_that_was_released() {
         drop(registry);
         ledger.settle();
     });
+}
+
+/// Both displace whoever has the place, so neither is ever refused.
+#[test]
+fn two_takeovers_of_one_place() {
+    model("capacity: two takeovers of one place", 2, 19_999).keep_garbage().cut_at(20_000).check(
+        || {
+            let ledger = Ledger::default();
+            let registry = Arc::new(small().max_clients(1).build().unwrap());
+            ledger.connect(&registry, 1, 7, 0);
+            let other = {
+                let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
+                spawn(1, move || registry.connect(ledger.client(2, 7, 1)).is_ok())
+            };
+            let mine = registry.connect(ledger.client(3, 7, 2)).is_ok();
+            assert!(mine && other.join().unwrap(), "one is refused");
+            assert_eq!(registry.len(), 1);
+            drop(registry);
+            ledger.settle();
+        },
+    );
 }

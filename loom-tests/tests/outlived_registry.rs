@@ -1,9 +1,11 @@
 //! G: retired clients outlive their registry, and whoever is the last frees its memory, after all others.
 #![cfg(loom)]
 
-use loom_tests::{Ledger, Small, SmallRemoved, model, small, spawn};
+use loom::cell::UnsafeCell;
+use loom_tests::{Fixed, Ledger, Small, SmallRemoved, model, small, spawn};
 use std::array::from_fn;
 use std::sync::Arc;
+use tandem_registry::{NewClient, Registry};
 
 /// A client for each of these thread numbers, ended under it, and the registry; `end` ends all of them.
 fn outlived<const CLIENTS: usize>(
@@ -66,5 +68,49 @@ fn against_two_clients() {
                 other.join().unwrap();
             }
         });
+    });
+}
+
+/// A stream of which loom sees who reads it and who drops it.
+struct Watched(UnsafeCell<()>);
+
+// SAFETY: there is nothing in it.
+unsafe impl Sync for Watched {}
+
+impl Watched {
+    fn new() -> Self {
+        let cell = UnsafeCell::new(());
+        // Loom does not see the first write.
+        cell.with_mut(|_| ());
+        Self(cell)
+    }
+
+    fn read(&self) {
+        self.0.with(|_| ());
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.0.with_mut(|_| ());
+    }
+}
+
+/// The registry goes when no guard is left, and then a client is dropped without waiting for any.
+#[test]
+fn after_a_guard_that_reads() {
+    model("outlived_registry: after a guard that reads", 3, 126).check(|| {
+        let registry = Registry::builder().shards(1).capacity(8).hasher(Fixed::default());
+        let registry = registry.build().unwrap();
+        let client = NewClient::new(1, 7, ()).stream(Watched::new());
+        let key = registry.connect(client).expect("nothing refuses it").key;
+        let guard = registry.pin();
+        let route = guard.stream(&7).unwrap();
+        let removed = registry.disconnect_key(key).unwrap();
+        let other = spawn(1, move || drop(removed));
+        route.read();
+        drop(guard);
+        drop(registry);
+        other.join().unwrap();
     });
 }

@@ -19,6 +19,7 @@ fn race(batches: u32, before: u32, first: fn(&Batches), second: fn(&Batches)) {
     second(&queue);
     other.join().unwrap();
     while queue.pop(u64::MAX) {}
+    queue.take_pile();
     assert_eq!(queue.disposed(), (vec![1; batches as usize], batches as usize));
 }
 
@@ -68,6 +69,16 @@ fn push_against_a_round() {
             queue.pop(u64::MAX);
             queue.pop(u64::MAX);
             queue.push(2, 2);
+        });
+    });
+}
+
+/// Before it is a batch.
+#[test]
+fn a_pile_against_its_taker() {
+    model("reclaimer_batches: a pile against its taker", 3, 176).check(|| {
+        race(2, 0, Batches::take_pile, |queue| {
+            [0, 1].into_iter().for_each(|slot| queue.pile_up(slot))
         });
     });
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize as Count;
 
 use super::epoch::{Pin, Reclaimer};
-use super::pile::Pile;
+use super::pile::{Garbage, Pile};
 pub use super::quarantine::keep_garbage;
 use super::queue::Queue;
 use super::{Header, Panics, Slab};
@@ -134,6 +134,7 @@ impl Slab for Slots {
 #[derive(Debug)]
 pub struct Batches {
     queue: Queue,
+    pile: Pile,
     slots: Slots,
     /// How many allocations were disposed of.
     freed: Arc<Count>,
@@ -160,35 +161,53 @@ impl Allocation {
 impl Batches {
     #[must_use]
     pub fn new(slots: u32) -> Self {
-        Self { queue: Queue::new(), slots: Slots::new(slots), freed: Arc::default() }
+        let (queue, pile) = (Queue::new(), Pile::new());
+        Self { queue, pile, slots: Slots::new(slots), freed: Arc::default() }
     }
 
-    /// Puts a batch with `slot`, which no other has, at the end.
-    pub fn push(&self, slot: u32, stamp: u64) {
-        let pile = Pile::new();
+    /// Puts `slot` on a pile, which no other has, and an allocation.
+    fn retire(&self, slot: u32, pile: &Pile) {
         let (witness, freed) = (Witness::new(), Arc::clone(&self.freed));
         let header = Header::new(Allocation::dispose);
         let allocation = Box::leak(Box::new(Allocation { header, witness, freed }));
         self.slots.slots[slot as usize].value.with_mut(|_| ());
-        // SAFETY: nothing refers to either, and the pile is this call's.
+        // SAFETY: nothing refers to either, and the models have one thread push.
         unsafe {
             pile.push_slot(slot, self.slots.link(slot));
             pile.push(NonNull::from(allocation).cast());
         }
+    }
+
+    fn dispose(&self, garbage: Garbage) {
+        let mut panics = Panics::default();
+        // SAFETY: nothing refers to either.
+        unsafe { garbage.dispose(&self.slots, &mut panics) };
+        panics.resume();
+    }
+
+    /// Puts a batch with `slot` at the end.
+    pub fn push(&self, slot: u32, stamp: u64) {
+        let pile = Pile::new();
+        self.retire(slot, &pile);
         self.queue.push(pile.take(), stamp);
     }
 
     /// Disposes of the first batch, if its stamp is below `horizon`.
     pub fn pop(&self, horizon: u64) -> bool {
-        let Some(garbage) = self.queue.pop(horizon) else {
-            return false;
-        };
-        let mut panics = Panics::default();
-        // SAFETY: nothing refers to either.
-        let disposed = unsafe { garbage.dispose(&self.slots, &mut panics) };
-        panics.resume();
-        assert_eq!(disposed, 2, "a slot and an allocation");
-        true
+        let garbage = self.queue.pop(horizon);
+        let is_there = garbage.is_some();
+        garbage.into_iter().for_each(|garbage| self.dispose(garbage));
+        is_there
+    }
+
+    /// Puts `slot` on the pile that is not a batch yet.
+    pub fn pile_up(&self, slot: u32) {
+        self.retire(slot, &self.pile);
+    }
+
+    /// Disposes of what is on that pile.
+    pub fn take_pile(&self) {
+        self.dispose(self.pile.take());
     }
 
     /// How often each slot was reclaimed, and how many allocations were freed.

@@ -113,7 +113,8 @@ impl Queue {
             let tail = Counted(self.tail.load(Ordering::Acquire));
             let at = tail.index().expect("the queue has a dummy");
             let next = Counted(self.batch(at).next.load(Ordering::Acquire));
-            if Counted(self.tail.load(Ordering::Acquire)) != tail {
+            // Relaxed: only compared, after the load before it, which is an Acquire.
+            if Counted(self.tail.load(Ordering::Relaxed)) != tail {
                 continue;
             }
             if let Some(next) = next.index() {
@@ -149,7 +150,8 @@ impl Queue {
             let tail = Counted(self.tail.load(Ordering::Acquire));
             let at = head.index().expect("the queue has a dummy");
             let next = Counted(self.batch(at).next.load(Ordering::Acquire));
-            if Counted(self.head.load(Ordering::Acquire)) != head {
+            // Relaxed: as in `push`.
+            if Counted(self.head.load(Ordering::Relaxed)) != head {
                 continue;
             }
             let first = next.index()?;
@@ -157,24 +159,24 @@ impl Queue {
                 self.follow(tail, first);
                 continue;
             }
-            // Acquire: see `Place::look`. Read before the exchange: from then on the batch may go round. If it has already, the
-            // exchange fails, see `Place::look`.
+            // Acquire: see `Place::look`. Read before the exchange: from then on the batch may go round. If it has
+            // already, the exchange fails.
             let batch = self.batch(first);
             let stamp = batch.stamp.load(Ordering::Acquire);
             let garbage = batch.garbage.look();
             if stamp >= horizon {
-                // Acquire: as above. Another head: the batch may have gone round.
-                if Counted(self.head.load(Ordering::Acquire)) == head {
+                // Relaxed: as above. Another head: the batch may have gone round.
+                if Counted(self.head.load(Ordering::Relaxed)) == head {
                     return None;
                 }
                 continue;
             }
-            // Release: the reads above come before the batch goes round. Acquire: pairs with the
-            // Release of the one before. Relaxed on failure: read again.
+            // Release: the reads above come before the batch goes round. The Release of the one before was met by the
+            // load of the same head. Relaxed on failure: read again.
             let taken = self.head.compare_exchange(
                 head.0,
                 head.next(Some(first)).0,
-                Ordering::AcqRel,
+                Ordering::Release,
                 Ordering::Relaxed,
             );
             if taken.is_ok() {
@@ -186,14 +188,14 @@ impl Queue {
 
     /// All that was pushed by calls that had returned.
     pub(super) fn mark(&self) -> Mark {
-        // Acquire: pairs with the Release in `follow`.
-        Mark(Counted(self.tail.load(Ordering::Acquire)).count())
+        // Relaxed: only a number, and those calls had met as late a tail, or set it.
+        Mark(Counted(self.tail.load(Ordering::Relaxed)).count())
     }
 
     /// How many batches from before the mark are still there.
     pub(super) fn left(&self, mark: Mark) -> usize {
-        // Acquire: pairs with the Release in `pop`. Counts wrap, but are never 2^31 batches apart.
-        let gone = Counted(self.head.load(Ordering::Acquire)).count();
+        // Relaxed: only a number. Counts wrap, but are never 2^31 batches apart.
+        let gone = Counted(self.head.load(Ordering::Relaxed)).count();
         (mark.0.wrapping_sub(gone) as i32).max(0) as usize
     }
 

@@ -37,9 +37,9 @@ impl Vacant {
     }
 
     fn runs(&self) -> &[Run] {
-        // Acquire: pairs with the Release in `set`.
+        // Relaxed: set while nobody else is here.
         // SAFETY: a list is freed when another is set, and then nobody reads it.
-        unsafe { self.runs.load(Ordering::Acquire).as_ref() }.map_or(&[], |runs| runs)
+        unsafe { self.runs.load(Ordering::Relaxed).as_ref() }.map_or(&[], |runs| runs)
     }
 
     /// A vacated slot, whose records are yet to be made.
@@ -80,9 +80,8 @@ impl Vacant {
         let runs = ranges.into_iter();
         let runs = runs.map(|range| Run { next: AtomicU32::new(range.start), end: range.end });
         let new = Box::into_raw(Box::new(runs.collect()));
-        // AcqRel: publishes the new list; the old one is whole.
-        let old = self.runs.swap(new, Ordering::AcqRel);
-        // Relaxed: as above, nobody takes any meanwhile.
+        // Relaxed, twice: the caller's promise; who may read it next is ordered after the caller.
+        let old = self.runs.swap(new, Ordering::Relaxed);
         self.first.store(0, Ordering::Relaxed);
         if !old.is_null() {
             // SAFETY: from `Box::into_raw` above, and the caller's promise.

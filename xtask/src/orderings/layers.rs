@@ -25,7 +25,7 @@ const NEAR: [(&str, &[&str]); 23] = [
     ("src/shard", &["leaving_level", "growth"]),
     ("src/table", &["leaving_level", "growth"]),
     ("src/slots/heirs", &["connect_connect", "takeover_lookup", "aliases", "capacity"]),
-    ("src/slots", &["stale_key", "connect_connect", "attach_disconnect", "aliases"]),
+    ("src/slots", &["iteration_connect", "reuse_removed", "stale_key", "connect_connect"]),
     ("src/stack", &["free_slots"]),
     ("src/list", &["aliases"]),
     ("src/swing", &["attach_disconnect"]),
@@ -34,7 +34,7 @@ const NEAR: [(&str, &[&str]); 23] = [
     ("src/tandem/attach", &["attach_disconnect"]),
     ("src/tandem/drive", &["connect_connect", "aliases"]),
     ("src/tandem/settle", &["aliases", "connect_connect"]),
-    ("src/tandem", &["connect_connect", "takeover_lookup", "capacity", "close"]),
+    ("src/tandem", &["outlived_registry", "capacity", "connect_connect", "takeover_lookup"]),
     ("src/reclaim/queue", &["reclaimer_batches"]),
     ("src/reclaim/pile", &["reclaimer_batches"]),
     ("src/reclaim", &["reclaimer"]),
@@ -99,7 +99,7 @@ fn all(tree: &Path) -> Result<String> {
 /// Models too large to be completed are cut after this, whatever their own limit.
 const CUT: &str = "10";
 
-/// From how many seconds on a model waits until all others have run.
+/// From how many seconds on a model waits until others have run.
 const SLOW: f64 = 3.0;
 
 impl Layers {
@@ -171,15 +171,13 @@ impl Layers {
         scratch::run(&run, limit, &self.scratch.join("log"))
     }
 
-    /// Fast models first, then the others; of each kind those of the races that are near first.
+    /// Those of the races that are near first, then the others; of each kind the fast ones first.
     fn order(&self, site: &Site) -> Vec<&Model> {
         let near = NEAR.iter().find(|(file, _)| site.file.starts_with(file));
         let near = near.map_or(&[][..], |(_, races)| races);
         let mut order: Vec<&Model> = self.models.iter().collect();
-        let distance =
-            |model: &Model| near.iter().position(|race| *race == model.race).unwrap_or(near.len());
         order.sort_by(|a, b| {
-            let kind = |model: &Model| (model.seconds > SLOW, distance(model));
+            let kind = |model: &Model| (!near.contains(&model.race.as_str()), model.seconds > SLOW);
             kind(a).cmp(&kind(b)).then(a.seconds.total_cmp(&b.seconds))
         });
         order

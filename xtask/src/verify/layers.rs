@@ -141,6 +141,9 @@ pub const LAYERS: [Layer; 11] = [
         proves: "that a change of any expression is noticed by a test",
         quick: None,
         recorded: None,
-        campaign: endless(15, "cargo mutants --iterate --output target/cargo-mutants"),
+        campaign: endless(
+            15,
+            "OPERATIONS=80000 cargo mutants --iterate --output target/cargo-mutants",
+        ),
     },
 ];
