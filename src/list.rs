@@ -53,12 +53,6 @@ impl<T: Copy> List<T> {
         Self { block: AtomicPtr::new(ptr::null_mut()), owns: PhantomData }
     }
 
-    /// For a slot being filled; what was on it went with the last incarnation.
-    pub(crate) fn reset(&self) {
-        // Relaxed: published with the record.
-        self.block.store(ptr::null_mut(), Ordering::Relaxed);
-    }
-
     fn items<'p>(block: *mut Header, _pin: &'p Pin<'_>) -> &'p [T] {
         if block.is_null() || block == closed() {
             return &[];
@@ -134,7 +128,7 @@ impl<T: Copy> List<T> {
         }
     }
 
-    /// Frees what is on the list of a slot that is reclaimed.
+    /// Frees what is on the list of a slot that is reclaimed, so that it is empty and open for the next one.
     pub(crate) fn clear(&self) {
         // Relaxed: the grace period orders us after everyone else. The load spares most slots a store.
         let last = self.block.load(Ordering::Relaxed);

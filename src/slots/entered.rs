@@ -81,8 +81,6 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
             cold.facts.with_mut(|cell| (*cell).write(facts));
         }
         cold.info_swing.reset(true);
-        cold.names.reset();
-        cold.verdicts.reset();
         // Relaxed: published with the record.
         cold.heir.store(0, Ordering::Relaxed);
         cold.evictor.store(0, Ordering::Relaxed);

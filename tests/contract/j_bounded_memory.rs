@@ -360,3 +360,54 @@ fn j_shrink_of_an_emptied_registry_gives_no_key_out_again() {
     println!("bytes after each shrinking: {shrunk:?}");
     assert!(shrunk.last() <= shrunk.first(), "shrinking leaves more and more behind");
 }
+
+/// The other way round: what clients take is not hidden.
+#[test]
+fn j_bytes_are_at_least_what_the_clients_take() {
+    let registry: Plain = Plain::new();
+    let empty = registry.stats().bytes;
+    for id in 0..10_000 {
+        registry.connect(client(id, id)).unwrap();
+    }
+    // Four words of 8 bytes are the names and values alone.
+    let full = registry.stats().bytes;
+    assert!(full >= empty + 10_000 * 4 * 8, "{empty} -> {full}");
+}
+
+/// Slots go back to the number of whoever disposes of them, and whoever connects looks everywhere.
+#[test]
+fn j_slots_freed_by_one_thread_are_used_by_all() {
+    const CLIENTS: u64 = 500;
+    let registry: Plain = Plain::new();
+    let fill = || {
+        for id in 0..CLIENTS {
+            registry.connect(client(id, id)).unwrap();
+        }
+    };
+    let drain = || {
+        for id in 0..CLIENTS {
+            drop(registry.disconnect(&id));
+        }
+        assert_eq!(registry.flush().left, 0);
+    };
+    fill();
+    drain();
+    let slots = registry.stats().slots;
+    // At once, so that each has a number of its own.
+    const THREADS: usize = 6;
+    let (barrier, turn) = (std::sync::Barrier::new(THREADS), std::sync::Mutex::new(()));
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                barrier.wait();
+                let turn = turn.lock().unwrap();
+                // Everything is free, and was freed by another.
+                fill();
+                drain();
+                drop(turn);
+                barrier.wait();
+            });
+        }
+    });
+    assert_eq!(registry.stats().slots, slots);
+}
