@@ -75,6 +75,30 @@ impl<T> UnsafeCell<T> {
     }
 }
 
+/// A fence has no place in which loom would see that another comes before or after it: this gives it one. It orders
+/// nothing.
+#[cfg(not(loom))]
+#[derive(Debug, Default)]
+pub(crate) struct Turn;
+
+#[cfg(not(loom))]
+impl Turn {
+    #[inline(always)]
+    pub(crate) fn take(&self) {}
+}
+
+#[cfg(loom)]
+#[derive(Debug, Default)]
+pub(crate) struct Turn(AtomicU32);
+
+#[cfg(loom)]
+impl Turn {
+    pub(crate) fn take(&self) {
+        // Relaxed: that both come here is all.
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// Stands for plain memory around it: written by `new`, before it is published, only read from then on, and freed by
 /// `end`. It holds nothing, but loom sees who comes without being ordered after the writing, or before the end.
 #[cfg(not(loom))]

@@ -7,7 +7,7 @@ use tandem_registry::reclaimer::Slots;
 
 #[test]
 fn reclaimer_two_readers() {
-    model("reclaimer_two_readers", 2, 4_234).check(|| {
+    model("reclaimer_two_readers", 2, 10_750).check(|| {
         let slots = Arc::new(Slots::new(2));
         let readers = [1, 2].map(|number| {
             let slots = Arc::clone(&slots);

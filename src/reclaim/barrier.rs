@@ -7,23 +7,24 @@
 //! 2012, where this is the signal- and membarrier-based flavour). What is chosen stays for as long as
 //! the registry: both sides must be of one kind.
 
-use crate::sync::{Ordering, fence};
+use crate::sync::{Ordering, Turn, fence};
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Barrier {
     asymmetric: bool,
+    turn: Turn,
 }
 
 impl Barrier {
     pub(super) fn new() -> Self {
-        Self { asymmetric: system::register() }
+        Self { asymmetric: system::register(), turn: Turn::default() }
     }
 
     /// With a full fence on both sides, whatever the system offers.
     #[cfg(test)]
     pub(super) fn symmetric() -> Self {
-        Self { asymmetric: false }
+        Self { asymmetric: false, turn: Turn::default() }
     }
 
     /// The reader's half, after its pin is stored and before it reads what the pin is to keep.
@@ -33,6 +34,7 @@ impl Barrier {
             // SeqCst for the compiler alone, which keeps the order; the processor is told by the partner, `heavy`.
             core::sync::atomic::compiler_fence(Ordering::SeqCst);
         } else {
+            self.turn.take();
             // SeqCst. Partner: the fence in `heavy`.
             fence(Ordering::SeqCst);
         }
@@ -42,6 +44,7 @@ impl Barrier {
     /// pins. `false`: the system refused, and nothing may be concluded from the pins.
     #[must_use]
     pub(super) fn heavy(&self) -> bool {
+        self.turn.take();
         // SeqCst. Partner: the fence in `light`, or the system's in every thread that is running; one
         // that is not has been through the scheduler, which is a fence as well.
         fence(Ordering::SeqCst);

@@ -67,6 +67,15 @@ impl Slots {
         Held { slots: self, pin: self.reclaimer.pin() }
     }
 
+    /// As a thread of that number, which goes to another with this.
+    #[must_use]
+    pub fn pin_of(&self, number: u32) -> Held<'_> {
+        be_thread(number);
+        let held = self.pin();
+        be_thread(0);
+        held
+    }
+
     /// Links another slot and retires the one that was.
     pub fn replace(&self, slot: u32) {
         let pin = self.reclaimer.pin();
@@ -110,6 +119,13 @@ impl Held<'_> {
         let linked = self.slots.linked.load(Ordering::Acquire);
         // SAFETY: linked, and kept by the pin: what the models check.
         self.slots.slots[linked as usize].value.with(|value| unsafe { *value })
+    }
+
+    /// A slot that was linked under this pin.
+    pub fn read_again(&self, slot: u32) {
+        // SAFETY: as in `read`.
+        let value = self.slots.slots[slot as usize].value.with(|value| unsafe { *value });
+        assert_eq!(value, slot);
     }
 
     pub fn repin(&mut self) {

@@ -126,17 +126,18 @@ impl Pins {
     #[cold]
     fn admit(&self, number: u32) {
         self.records.reserve(number + 1);
-        // Release: publishes the records to the Acquire in `pin`; Acquire, so that it covers those of an
-        // earlier `admit`. Nothing more is needed for the reclaimer's eyes: the pin that follows has a
-        // barrier, see `advance`.
-        self.clock.numbers.fetch_max(number + 1, Ordering::AcqRel);
+        // Release: publishes the records to the Acquire in `pin`, as do those before it of the same release
+        // sequence. Nothing more is needed for the reclaimer's eyes: the pin that follows has a barrier, see
+        // `advance`.
+        self.clock.numbers.fetch_max(number + 1, Ordering::Release);
     }
 
     /// The stamp of a batch, all of which was unlinked before.
     pub(super) fn stamp(&self) -> u64 {
         // Release: pairs with the Acquire in `publish`: a pin of a later time is taken after what the
-        // batch holds was unlinked. Acquire: so is one that follows on a later stamp.
-        self.clock.now.fetch_add(1, Ordering::AcqRel)
+        // batch holds was unlinked. So is one that follows on a later stamp, which is of the same release
+        // sequence.
+        self.clock.now.fetch_add(1, Ordering::Release)
     }
 
     pub(super) fn now(&self) -> u64 {
@@ -171,8 +172,8 @@ impl Pins {
         // Relaxed, twice: a hint. Taken together wrongly, it costs an `advance`, or delays one.
         clock.blocked.store(earliest, Ordering::Relaxed);
         clock.blocker.store(blocker, Ordering::Relaxed);
-        // AcqRel: Release for `horizon`; Acquire, so that it covers what an earlier `advance` saw.
-        clock.horizon.fetch_max(earliest.min(now), Ordering::AcqRel);
+        // Release: for `horizon`, with what an earlier `advance` saw, which is of the same release sequence.
+        clock.horizon.fetch_max(earliest.min(now), Ordering::Release);
     }
 
     /// Whether a pin that kept much from being ripe has ended: the caller, alone, is to move the horizon.

@@ -37,7 +37,7 @@ const NEAR: [(&str, &[&str]); 23] = [
     ("src/tandem", &["outlived_registry", "capacity", "connect_connect", "takeover_lookup"]),
     ("src/reclaim/queue", &["reclaimer_batches"]),
     ("src/reclaim/pile", &["reclaimer_batches"]),
-    ("src/reclaim", &["reclaimer"]),
+    ("src/reclaim", &["reclaimer", "reclaimer_another_flushes", "reclaimer_number_handed_on"]),
 ];
 
 /// A loom model and how long it takes on the code as it is.
