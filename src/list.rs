@@ -98,8 +98,8 @@ impl<T: Copy> List<T> {
 
     /// Replaces the list, whose only writer the caller is.
     pub(crate) fn set(&self, items: Vec<T>, pin: &Pin<'_>) {
-        // Release: publishes the block to the Acquire in `read`; Acquire: for the old one.
-        let old = self.block.swap(Block::boxed(items), Ordering::AcqRel);
+        // Release: publishes the block to the Acquire in `read`. The old one is the caller's own.
+        let old = self.block.swap(Block::boxed(items), Ordering::Release);
         Self::retire(old, pin);
     }
 

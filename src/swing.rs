@@ -161,7 +161,11 @@ impl Swing {
             let closed = sentinel(if seen.is_null() { 2 } else { 1 });
             // Release: one who finds the pointer closed is ordered after the end (B).
             match self.0.compare_exchange(seen, closed, Ordering::Release, Ordering::Acquire) {
-                Ok(_) => return Self::interpret(seen),
+                Ok(_) => {
+                    // SAFETY: the caller's now, who has yet to retire it.
+                    unsafe { Self::look::<T>(seen) };
+                    return Self::interpret(seen);
+                }
                 Err(now) => seen = now,
             }
         }

@@ -3,6 +3,7 @@
 
 use loom_tests::{Ledger, model, routed, small, spawn};
 use std::sync::Arc;
+use tandem_registry::{ConnectErrorKind, Policy};
 
 /// Runs two connects against each other over the clients in `preloaded`, and returns who was displaced,
 /// in the order of the connections' numbers.
@@ -99,4 +100,30 @@ fn crosswise() {
         let displaced = compete(&[(1, 1), (2, 2)], (1, 2), (2, 1));
         assert_eq!(displaced, [0, 1]);
     });
+}
+
+/// Each may have to carry the other on, and is told by it that the id is taken.
+#[test]
+fn of_an_id_that_is_taken() {
+    model("connect_connect: of an id that is taken", 2, 19_999)
+        .cut_at(20_000)
+        .keep_garbage()
+        .check(|| {
+            let ledger = Ledger::default();
+            let registry = small().on_conflict(Policy::Reject).build().unwrap();
+            let registry = Arc::new(registry);
+            ledger.connect(&registry, 1, 7, 0);
+            let other = {
+                let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
+                spawn(1, move || {
+                    registry.connect(ledger.client(1, 8, 1)).map_err(|error| error.kind())
+                })
+            };
+            let mine = registry.connect(ledger.client(1, 9, 2)).map_err(|error| error.kind());
+            assert_eq!(mine.unwrap_err(), ConnectErrorKind::IdTaken);
+            assert_eq!(other.join().unwrap().unwrap_err(), ConnectErrorKind::IdTaken);
+            assert_eq!(routed(&registry.pin(), 7), Some(0));
+            drop(registry);
+            ledger.settle();
+        });
 }
