@@ -92,8 +92,9 @@ impl Places {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        // Relaxed: nothing else is read because of it; and who has seen it once does so again.
-        self.taken[0].load(Ordering::Relaxed) & CLOSED != 0
+        // Nothing else is read because of it, and who has seen it once does so again. Acquire all the same: it is the
+        // first that a connect reads, and models of connects are a fifth smaller for it.
+        self.taken[0].load(Ordering::Acquire) & CLOSED != 0
     }
 
     /// Places that are taken; exact when no call is under way.
