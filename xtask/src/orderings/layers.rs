@@ -99,7 +99,7 @@ fn all(tree: &Path) -> Result<String> {
 /// Models too large to be completed are cut after this, whatever their own limit.
 const CUT: &str = "10";
 
-/// From how many seconds on a model waits until others have run.
+/// From how many seconds on a model waits until all others have run.
 const SLOW: f64 = 3.0;
 
 impl Layers {
@@ -171,13 +171,13 @@ impl Layers {
         scratch::run(&run, limit, &self.scratch.join("log"))
     }
 
-    /// Those of the races that are near first, then the others; of each kind the fast ones first.
+    /// Fast models first, then the others; of each kind those of the races that are near first.
     fn order(&self, site: &Site) -> Vec<&Model> {
         let near = NEAR.iter().find(|(file, _)| site.file.starts_with(file));
         let near = near.map_or(&[][..], |(_, races)| races);
         let mut order: Vec<&Model> = self.models.iter().collect();
         order.sort_by(|a, b| {
-            let kind = |model: &Model| (!near.contains(&model.race.as_str()), model.seconds > SLOW);
+            let kind = |model: &Model| (model.seconds > SLOW, !near.contains(&model.race.as_str()));
             kind(a).cmp(&kind(b)).then(a.seconds.total_cmp(&b.seconds))
         });
         order
