@@ -119,6 +119,33 @@ fn a_split_that_spills_against_a_split() {
         });
 }
 
+/// One is about to put its entry into a block when the chain is frozen, block and all.
+#[test]
+fn a_spill_against_a_split() {
+    model("growth: a spill against a split", 2, 23_412).keep_garbage().check(|| {
+        // One shard of four lines. The first three fill one of them, the others one more; client ids crowd none.
+        const NAMES: [(u64, u64); 6] = [(0, 0), (1, 3), (2, 6), (3, 2), (4, 10), (5, 13)];
+        let ledger = Ledger::default();
+        let registry = Arc::new(small().capacity(12).build().unwrap());
+        let keys = NAMES.map(|(id, node)| ledger.connect(&registry, id, node, node));
+        // Spills in the other line, so that the level has a successor, and splits the first one.
+        let splits = {
+            let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
+            spawn(1, move || {
+                ledger.connect(&registry, 10, 16, 16);
+                registry.disconnect_key(keys[0]).unwrap()
+            })
+        };
+        ledger.connect(&registry, 8, 9, 9);
+        let removed = splits.join().unwrap();
+        let routes = [0, 3, 6, 9, 16].map(|node| routed(&registry.pin(), node));
+        assert_eq!(routes, [None, Some(3), Some(6), Some(9), Some(16)]);
+        drop(removed);
+        drop(registry);
+        ledger.settle();
+    });
+}
+
 /// Growth from its first step to its last, under the eyes of `read`.
 fn grow_under(read: impl Fn(&SmallGuard<'_>) + 'static) {
     let ledger = Ledger::default();
