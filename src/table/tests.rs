@@ -66,3 +66,33 @@ fn a_line_that_is_not_counted_stops_nobody() {
         assert!(table.aim(hash_in(0), pin).stamp().is_some(), "and lookups know");
     });
 }
+
+/// What has moved is not taken twice.
+#[test]
+fn a_table_that_grows_can_be_shrunk() {
+    with_table(|table, put_in, pin| {
+        (0..9).for_each(|line| (0..=PLACES).for_each(|_| put_in(line)));
+        let array = table.shards[0].current(pin);
+        let next = array.successor(pin).expect("the table grows");
+        array.split_line_of(hash_in(5).tag(), next, pin);
+        // SAFETY: nobody else is here.
+        unsafe { table.shrink(pin) };
+        for line in 0..64 {
+            let expected = if line < 9 { PLACES + 1 } else { 0 };
+            assert_eq!(table.slots(hash_in(line), pin).count(), expected, "line {line}");
+        }
+    });
+}
+
+/// A line that overflows now and then is one that overflows.
+#[test]
+fn a_line_that_drains_makes_no_table_grow() {
+    with_table(|table, put_in, pin| {
+        (0..PLACES).for_each(|_| put_in(0));
+        for slot in 1_000..1_100 {
+            table.put(hash_in(0), slot, pin);
+            table.remove(hash_in(0), slot, pin);
+        }
+        assert_eq!(table.level(pin).len(), 64);
+    });
+}
