@@ -2,45 +2,46 @@
 //! ordered after the drop.
 #![cfg(loom)]
 
-use loom_tests::{Ledger, model, routed, small, spawn};
+use loom_tests::{Ledger, Small, SmallRemoved, model, routed, small, spawn};
 use std::sync::Arc;
+
+/// A client that was ended, and `race`s its registry; after that the registry is as it should be.
+fn removed(race: impl FnOnce(&Arc<Small>, &Ledger, SmallRemoved)) {
+    let ledger = Ledger::default();
+    let registry = Arc::new(small().build().unwrap());
+    let key = ledger.connect(&registry, 1, 7, 0);
+    let removed = registry.disconnect_key(key).unwrap();
+    race(&registry, &ledger, removed);
+    assert_eq!(routed(&registry.pin(), 8), Some(1));
+    drop(registry);
+    ledger.settle();
+}
+
+fn use_again(registry: &Small, ledger: &Ledger) {
+    registry.flush();
+    ledger.connect(registry, 2, 8, 1);
+}
 
 #[test]
 fn dropped_against_used_again() {
     model("reuse_removed: dropped against used again", 3, 46).check(|| {
-        let ledger = Ledger::default();
-        let registry = Arc::new(small().build().unwrap());
-        let key = ledger.connect(&registry, 1, 7, 0);
-        let removed = registry.disconnect_key(key).unwrap();
-        let other = spawn(1, move || drop(removed));
-        registry.flush();
-        ledger.connect(&registry, 2, 8, 1);
-        other.join().unwrap();
-        assert_eq!(routed(&registry.pin(), 8), Some(1));
-        drop(registry);
-        ledger.settle();
+        removed(|registry, ledger, removed| {
+            let other = spawn(1, move || drop(removed));
+            use_again(registry, ledger);
+            other.join().unwrap();
+        });
     });
 }
 
 #[test]
 fn used_again_against_dropped() {
     model("reuse_removed: used again against dropped", 3, 96).check(|| {
-        let ledger = Ledger::default();
-        let registry = Arc::new(small().build().unwrap());
-        let key = ledger.connect(&registry, 1, 7, 0);
-        let removed = registry.disconnect_key(key).unwrap();
-        let other = {
-            let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
-            spawn(1, move || {
-                registry.flush();
-                ledger.connect(&registry, 2, 8, 1);
-            })
-        };
-        drop(removed);
-        other.join().unwrap();
-        assert_eq!(routed(&registry.pin(), 8), Some(1));
-        drop(registry);
-        ledger.settle();
+        removed(|registry, ledger, removed| {
+            let (registry, ledger) = (Arc::clone(registry), ledger.clone());
+            let other = spawn(1, move || use_again(&registry, &ledger));
+            drop(removed);
+            other.join().unwrap();
+        });
     });
 }
 
@@ -63,10 +64,8 @@ fn used_again_after_two() {
             })
         };
         drop(removed);
-        registry.flush();
-        ledger.connect(&registry, 2, 8, 1);
+        use_again(&registry, &ledger);
         other.join().unwrap();
-        assert_eq!(routed(&registry.pin(), 8), Some(1));
         drop(registry);
         ledger.settle();
     });

@@ -27,7 +27,7 @@ const NEAR: [(&str, &[&str]); 23] = [
     ("src/slots/heirs", &["connect_connect", "takeover_lookup", "aliases", "capacity"]),
     ("src/slots", &["iteration_connect", "reuse_removed", "stale_key", "connect_connect"]),
     ("src/stack", &["free_slots"]),
-    ("src/list", &["aliases"]),
+    ("src/list", &["aliases", "connect_connect"]),
     ("src/swing", &["attach_disconnect"]),
     ("src/segments", &["growth", "stale_key"]),
     ("src/tandem/alias", &["aliases"]),
