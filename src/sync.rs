@@ -77,22 +77,30 @@ impl<T> UnsafeCell<T> {
 
 /// A fence has no place in which loom would see that another comes before or after it: this gives it one. It orders
 /// nothing.
-#[cfg(not(loom))]
-#[derive(Debug, Default)]
+#[cfg(not(any(loom, feature = "crossbeam-epoch")))]
+#[derive(Debug)]
 pub(crate) struct Turn;
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, feature = "crossbeam-epoch")))]
 impl Turn {
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+
     #[inline(always)]
     pub(crate) fn take(&self) {}
 }
 
 #[cfg(loom)]
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Turn(AtomicU32);
 
 #[cfg(loom)]
 impl Turn {
+    pub(crate) fn new() -> Self {
+        Self(AtomicU32::new(0))
+    }
+
     pub(crate) fn take(&self) {
         // Relaxed: that both come here is all.
         self.0.fetch_add(1, Ordering::Relaxed);

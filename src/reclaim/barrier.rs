@@ -18,13 +18,13 @@ pub(super) struct Barrier {
 
 impl Barrier {
     pub(super) fn new() -> Self {
-        Self { asymmetric: system::register(), turn: Turn::default() }
+        Self { asymmetric: system::register(), turn: Turn::new() }
     }
 
     /// With a full fence on both sides, whatever the system offers.
     #[cfg(test)]
     pub(super) fn symmetric() -> Self {
-        Self { asymmetric: false, turn: Turn::default() }
+        Self { asymmetric: false, turn: Turn::new() }
     }
 
     /// The reader's half, after its pin is stored and before it reads what the pin is to keep.
