@@ -67,14 +67,24 @@ impl Places {
         }
     }
 
+    /// Takes a place, free or not, for a client that is there already.
+    pub(crate) fn take_one_more(&self, thread: u32) {
+        self.count(thread, 1);
+    }
+
     /// Gives a place back.
     pub(crate) fn release(&self, thread: u32) {
+        // One less.
+        self.count(thread, u64::MAX);
+    }
+
+    fn count(&self, thread: u32, more: u64) {
         let taken = self.stripe(thread);
         // Relaxed, here and on failure: only compared.
         let mut seen = taken.load(Ordering::Relaxed);
         loop {
-            let next = (seen & CLOSED) | (seen.wrapping_sub(1) & !CLOSED);
-            // Release: pairs with the Acquire in `take`.
+            let next = (seen & CLOSED) | (seen.wrapping_add(more) & !CLOSED);
+            // Release: pairs with the Acquire in `take`, for a place that is released.
             match taken.compare_exchange(seen, next, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => seen = now,
@@ -135,5 +145,8 @@ mod tests {
         assert_eq!((places.take(0), places.take(5)), (Ask::Taken, Ask::Full));
         places.release(3);
         assert_eq!(places.take(7), Ask::Taken);
+        places.take_one_more(7);
+        places.release(7);
+        assert_eq!((places.taken(), places.take(7)), (1, Ask::Full));
     }
 }

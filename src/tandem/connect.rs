@@ -115,10 +115,26 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
                 _ => break word,
             }
         };
+        if let Some(benefactor) = attempt.benefactor.filter(|_| !word.is_refused()) {
+            self.give_back(benefactor, slot, call);
+        }
         // A promise that is broken stays with the client, unless that has ended and left its place.
         let inherited = |benefactor| !self.slots.break_promise(benefactor, slot);
         let owed = attempt.own || word.is_refused() && attempt.benefactor.is_some_and(inherited);
         (word, owed)
+    }
+
+    /// A client that was to be evicted, and lives on as a panic of a user's `Eq` kept it, has its place back from the
+    /// newcomer, which takes one more: both are there, until one of them ends (E, I).
+    fn give_back(&self, benefactor: u32, me: u32, call: &Call<'_>) {
+        // The pin of the call keeps the slot from being another's.
+        if self.slots.see(benefactor, &call.pin).word.is_live() {
+            self.places.take_one_more(call.pin.thread());
+            if !self.slots.break_promise(benefactor, me) {
+                // It has ended meanwhile, and left its place.
+                self.places.release(call.pin.thread());
+            }
+        }
     }
 
     /// One attempt to get from `Waiting` to `Armed`, or to a refusal.

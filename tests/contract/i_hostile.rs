@@ -292,7 +292,6 @@ fn i_a_takeover_that_panics_neither_takes_a_place_nor_loses_one() {
 }
 
 #[test]
-#[ignore = "settling asks `Eq` again about a client with aliases; if that panics, it stays without its place"]
 fn i_a_takeover_of_a_client_with_aliases_that_panics_neither_takes_a_place_nor_loses_one() {
     static LEDGER: Ledger = Ledger::new();
     panic_in_a_takeover_of_the_only_place(&LEDGER, true);
