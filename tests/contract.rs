@@ -23,6 +23,7 @@ mod contract {
     mod i_hostile;
     mod i_unlawful;
     mod j_bounded_memory;
+    mod j_shrinking;
 
     /// Client id, node id, info and stream of most tests: for those that only need to tell one
     /// value from another.
