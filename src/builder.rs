@@ -97,7 +97,7 @@ impl<Id, Node, Info, Stream, S> Builder<Id, Node, Info, Stream, S> {
     /// If a setting is out of range; the error says which.
     pub fn build(self) -> Result<Registry<Id, Node, Info, Stream, S>, BuildError> {
         let cores = cores();
-        let shards = self.shards.unwrap_or((4 * cores).clamp(16, 256));
+        let shards = self.shards.unwrap_or(default_shards(cores));
         let max_clients = self.max_clients.unwrap_or(0);
         let checks = [
             (BuildErrorKind::Shards, shards, 1..=MAX_SHARDS),
@@ -120,6 +120,11 @@ impl<Id, Node, Info, Stream, S> Builder<Id, Node, Info, Stream, S> {
     }
 }
 
+/// So many that threads seldom meet in one, and so few that an empty table stays small.
+fn default_shards(cores: usize) -> usize {
+    (4 * cores).clamp(16, 256)
+}
+
 impl<Id, Node, Info, Stream, S> fmt::Debug for Builder<Id, Node, Info, Stream, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
@@ -128,5 +133,15 @@ impl<Id, Node, Info, Stream, S> fmt::Debug for Builder<Id, Node, Info, Stream, S
             .field("shards", &self.shards)
             .field("on_conflict", &self.policy)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_go_by_the_cores() {
+        assert_eq!([1, 4, 5, 64, 65].map(default_shards), [16, 16, 20, 256, 256]);
     }
 }

@@ -237,3 +237,44 @@ impl fmt::Display for BuildError {
 }
 
 impl Error for BuildError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_says_what_was_wrong() {
+        use {AliasErrorKind as Alias, BuildErrorKind as Build, ConnectErrorKind as Connect};
+        let connects = [
+            (Connect::IdTaken, "the connect was refused: a live client has this client id"),
+            (Connect::NodeTaken, "the connect was refused: a live client has this node id"),
+            (Connect::Full, "the connect was refused: the maximum number of clients is reached"),
+            (Connect::Closed, "the connect was refused: the registry is closed"),
+            (Connect::Exhausted, "the connect was refused: every slot is in use"),
+        ];
+        for (kind, text) in connects {
+            let error = ConnectError::new(kind, NewClient::<_, _, _, ()>::new(1, 2, 3));
+            assert_eq!((error.kind(), error.to_string().as_str()), (kind, text));
+        }
+        let aliases = [
+            (Alias::ClientGone, "the alias was refused: the client has ended"),
+            (Alias::NodeId, "the alias was refused: the name is a live client's node id"),
+            (Alias::Taken, "the alias was refused: another client has this alias"),
+            (Alias::Exhausted, "the alias was refused: every slot is in use"),
+        ];
+        for (kind, text) in aliases {
+            let error = AliasError::new(kind, "name");
+            assert_eq!((error.kind(), error.to_string().as_str()), (kind, text));
+        }
+        let builds = [
+            (Build::Shards, "shards is 4000000000, but must be from 1 to 4096"),
+            (Build::Capacity, "capacity is 4000000000, but must be from 0 to 134217728"),
+            (Build::MaxClients, "max_clients is 4000000000, but must be from 0 to 134217728"),
+        ];
+        for (kind, text) in builds {
+            assert_eq!(BuildError { kind, value: 4_000_000_000 }.to_string(), text);
+        }
+        assert_eq!(AttachError(1).to_string(), "the stream was refused: the client has ended");
+        assert_eq!(UpdateError(1).to_string(), "the info was refused: the client has ended");
+    }
+}

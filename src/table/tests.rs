@@ -67,6 +67,25 @@ fn a_line_that_is_not_counted_stops_nobody() {
     });
 }
 
+/// Nor do writers that took all of its lines and sleep.
+#[test]
+fn lines_that_were_taken_and_not_split_stop_nobody() {
+    with_table(|table, put_in, pin| {
+        (0..9).for_each(|line| (0..=PLACES).for_each(|_| put_in(line)));
+        let array = table.shards[1].current(pin);
+        let next = array.successor(pin).expect("the table grows");
+        let taken: Vec<_> = (0..8).flat_map(|_| array.take_share()).collect();
+        assert_eq!(taken, Vec::from_iter(0..32), "each once");
+        array.split_some(next, pin);
+        array.uncount();
+        for share in 1..8 {
+            assert!(!array.is_moved(), "{share} shares of 8 have moved");
+            array.split_some(next, pin);
+        }
+        assert!(array.is_moved());
+    });
+}
+
 /// What has moved is not taken twice.
 #[test]
 fn a_table_that_grows_can_be_shrunk() {
