@@ -23,6 +23,8 @@ mod heirs;
 mod live;
 mod seen;
 mod shrink;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use ended::{Ended, Loose};
 pub(crate) use entered::{Contents, Entered};
