@@ -39,7 +39,7 @@ impl<'g, Id, Node, Info, Stream> Iter<'g, Id, Node, Info, Stream> {
 
     /// The part of the walk that is in these slots.
     pub(crate) fn within(self, slots: core::ops::Range<u32>) -> Self {
-        Self { next: slots.start, there: slots.start, end: slots.end, ..self }
+        Self { next: slots.start, end: slots.end, ..self }
     }
 }
 

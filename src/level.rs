@@ -226,6 +226,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn there_is_room_for_what_was_asked_for() {
+        for (entries, shards, lines) in
+            [(0, 1, 1), (0, 16, 16), (7, 1, 2), (8, 1, 2), (1_000, 1, 512), (1_000, 1_024, 1_024)]
+        {
+            let level = Level::for_entries(entries, shards);
+            assert_eq!(level.len(), lines, "for {entries} entries, {shards} shards");
+            let lines = lines * (size_of::<Line>() + size_of::<Side>());
+            let more = level.bytes() - size_of::<Level>() - lines;
+            // Whole pages, if it is mappings.
+            assert!(
+                more == 0 || lines > crate::pages::LEAST && more < 2 * crate::pages::ALIGN,
+                "{more}"
+            );
+        }
+    }
+
+    #[test]
     fn a_block_may_be_gone_before_it_is_counted() {
         let level = Level::for_entries(0, 1);
         level.count_drained();

@@ -324,10 +324,26 @@ mod tests {
         for items in [0, 1, 65, 1 << 20, MAX_ITEMS / 2, MAX_ITEMS, u32::MAX] {
             let first = FirstLen::for_items(items);
             assert!(first.0.is_power_of_two() && first.0 >= items.min(MAX_ITEMS / 2));
+            assert!(first.0 <= MAX_ITEMS / 2);
             let last = first.segment_of(MAX_ITEMS - 1);
             assert!(last < SEGMENTS && first.start_of(last) < MAX_ITEMS);
             assert!(first.start_of(last + 1) >= MAX_ITEMS - 1);
         }
+        assert_eq!(
+            FirstLen::LEAST.segment_of(MAX_ITEMS - 1),
+            SEGMENTS - 1,
+            "there are no more than that"
+        );
+    }
+
+    #[test]
+    fn a_segment_says_where_the_next_one_begins() {
+        let items = Segments::<AtomicU64>::new();
+        items.get_or_make(64);
+        assert_eq!(items.segment_at(63), (0, false, 64));
+        assert_eq!(items.segment_at(64), (1, true, 192));
+        assert_eq!(items.segment_at(191), (1, true, 192));
+        assert_eq!(items.segment_at(192), (2, false, 448));
     }
 
     #[test]

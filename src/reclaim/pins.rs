@@ -315,6 +315,17 @@ mod tests {
         assert_eq!(horizon(&pins), pins.now());
     }
 
+    /// One number has the records of all before it made.
+    #[test]
+    fn every_number_has_a_record() {
+        let pins = Pins::new();
+        let held = [200, 70, 5].map(|number| (pins.pin(number), pins.stamp()));
+        let (first, stamp) = held.into_iter().reduce(|(_, stamp), next| (next.0, stamp)).unwrap();
+        assert!(horizon(&pins) > stamp);
+        drop(first);
+        assert_eq!(horizon(&pins), pins.now());
+    }
+
     #[test]
     fn nested_pins_have_times_of_their_own() {
         let pins = Pins::new();

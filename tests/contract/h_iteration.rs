@@ -50,6 +50,19 @@ fn h_an_empty_registry_yields_nothing() {
 }
 
 #[test]
+fn h_what_is_left_is_bounded() {
+    let registry = Plain::new();
+    (0..10).for_each(|id| drop(registry.connect(client(id, id)).unwrap()));
+    registry.disconnect(&5);
+    let guard = registry.pin();
+    let mut clients = guard.iter();
+    assert_eq!(clients.size_hint(), (0, Some(10)), "by slots");
+    assert_eq!(clients.by_ref().take(3).count(), 3);
+    assert_eq!(clients.size_hint(), (0, Some(7)));
+    assert_eq!(clients.count(), 6);
+}
+
+#[test]
 fn h_a_broadcast_reaches_every_stream_and_only_streams() {
     let registry = Plain::new();
     let mut expected = HashMap::new();
