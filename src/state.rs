@@ -364,6 +364,13 @@ mod tests {
     }
 
     #[test]
+    fn the_last_generation_is_the_largest_that_fits() {
+        let word = Word::entering(Word::LAST_GENERATION, Kind::Alias, true).live();
+        assert_eq!((word.generation(), word.phase()), (Word::LAST_GENERATION, Phase::Live));
+        assert_eq!(word.raw() >> Word::SHIFT, u64::MAX >> Word::SHIFT);
+    }
+
+    #[test]
     fn a_named_client_ends_in_two_steps() {
         let plain = Word::entering(1, Kind::Client, false).live();
         assert_eq!(plain.ending(End::Retire).phase(), Phase::Retired);

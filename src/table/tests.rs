@@ -1,5 +1,7 @@
 mod homes;
 
+use core::ops::Range;
+
 use super::*;
 use crate::entry::Tag;
 use crate::reclaim::{Panics, Reclaimer};
@@ -27,27 +29,49 @@ fn hash_in(line: u64) -> Hash {
 }
 
 /// Many lines are as full as can be, so that the table grows twice while a writer sleeps with its share of
-/// the first growth.
+/// the first growth. The array that it moves, the one after that, and the share.
+fn grow_twice<'p>(
+    table: &'p Table,
+    put_in: &mut dyn FnMut(u64),
+    pin: &'p Pin<'_>,
+) -> (&'p Array, &'p Array, Range<usize>) {
+    (0..64).for_each(|line| (0..PLACES).for_each(|_| put_in(line)));
+    (0..9).for_each(&mut *put_in);
+    let array = table.shards[1].current(pin);
+    let next = array.successor(pin).expect("the table grows");
+    let share = array.take_share();
+    for line in (0..32).rev().cycle() {
+        put_in(line);
+        if next.successor(pin).is_some() {
+            break;
+        }
+    }
+    (array, next, share)
+}
+
 #[test]
 fn a_line_that_is_not_made_is_not_split() {
     with_table(|table, put_in, pin| {
-        (0..64).for_each(|line| (0..PLACES).for_each(|_| put_in(line)));
-        (0..9).for_each(&mut *put_in);
-        let array = table.shards[1].current(pin);
-        let next = array.successor(pin).expect("the table grows");
-        let share = array.take_share();
-        for line in (0..32).rev().cycle() {
-            put_in(line);
-            if next.successor(pin).is_some() {
-                break;
-            }
-        }
+        let (array, next, share) = grow_twice(table, put_in, pin);
         put_in(63);
         array.split_share(share, next, pin);
         for line in 32..64 {
             let expected = PLACES + usize::from(line == 63);
             assert_eq!(table.slots(hash_in(line), pin).count(), expected, "line {line}");
         }
+    });
+}
+
+#[test]
+fn a_shard_leaves_no_array_that_has_not_moved() {
+    with_table(|table, put_in, pin| {
+        let (array, next, _) = grow_twice(table, put_in, pin);
+        while !array.is_moved() {
+            array.split_some(next, pin);
+        }
+        put_in(63);
+        assert!(ptr::eq(table.shards[1].current(pin), next) && !next.is_moved());
+        assert_eq!(table.slots(hash_in(63), pin).count(), PLACES + 1);
     });
 }
 
@@ -113,5 +137,27 @@ fn a_line_that_drains_makes_no_table_grow() {
             table.remove(hash_in(0), slot, pin);
         }
         assert_eq!(table.level(pin).len(), 64);
+    });
+}
+
+/// Entries that no bit tells apart stay together when their line splits.
+#[test]
+fn a_line_that_overflows_from_its_making_makes_the_table_grow() {
+    with_table(|table, put_in, pin| {
+        let mut overflow = |line| (0..=PLACES).for_each(|_| put_in(line));
+        (0..9).for_each(&mut overflow);
+        let level = table.level(pin).next(pin).expect("the table grows");
+        for shard in &table.shards {
+            let array = shard.current(pin);
+            let next = array.successor(pin).expect("the shard grows");
+            while !array.is_moved() {
+                array.split_some(next, pin);
+            }
+        }
+        // One in eight of 128, and one.
+        (9..16).for_each(&mut overflow);
+        assert!(level.next(pin).is_none(), "sixteen overflow");
+        overflow(16);
+        assert!(level.next(pin).is_some(), "seventeen do");
     });
 }
