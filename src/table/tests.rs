@@ -75,6 +75,23 @@ fn a_shard_leaves_no_array_that_has_not_moved() {
     });
 }
 
+#[test]
+fn a_frozen_line_stays_as_it_is() {
+    for entries in [0, 1, PLACES, PLACES + 2] {
+        with_table(|table, put_in, pin| {
+            (0..entries).for_each(|_| put_in(0));
+            let tag = hash_in(0).tag();
+            let (chain, spot) = table.shards[0].current(pin).chain(tag);
+            assert_eq!(chain.freeze(pin).len(), entries);
+            assert_eq!(chain.put(Entry::new(tag, 1_000), spot, pin), Outcome::Frozen);
+            for slot in 0..entries as u32 {
+                assert_eq!(chain.remove(Entry::new(tag, slot), spot, pin), Outcome::Frozen);
+            }
+            assert_eq!(chain.slots(tag, pin).count(), entries);
+        });
+    }
+}
+
 /// A writer that stopped between moving a line and counting it holds up neither its shard nor the others.
 #[test]
 fn a_line_that_is_not_counted_stops_nobody() {
