@@ -40,6 +40,10 @@ impl Custody {
         Self { out, remaining: AtomicUsize::new(0), witness: Witness::new() }
     }
 
+    pub(crate) fn bytes(&self) -> usize {
+        self.out.bytes()
+    }
+
     /// Something is handed out under `number`. The registry is there, and does not go meanwhile.
     pub(crate) fn hand_out(&self, number: u32) {
         // Relaxed: the registry's end is ordered after every call on it, by its caller.

@@ -116,6 +116,10 @@ impl Places {
         if sum >= CLOSED / 2 { 0 } else { sum as usize }
     }
 
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&*self.taken)
+    }
+
     pub(crate) fn limit(&self) -> Option<usize> {
         self.limit
     }

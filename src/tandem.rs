@@ -133,7 +133,8 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
     pub(crate) fn bytes(&self) -> usize {
         let pin = self.pin();
         let tables = self.ids.bytes(&pin) + self.nodes.bytes(&pin);
-        size_of::<Self>() + self.slots.bytes() + tables + self.reclaimer.bytes()
+        let counts = self.places.bytes() + self.custody.bytes();
+        size_of::<Self>() + self.slots.bytes() + tables + counts + self.reclaimer.bytes()
     }
 
     /// Gives up what no live client and no outstanding handle needs.

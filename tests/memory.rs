@@ -75,6 +75,7 @@ fn the_allocator_sees_bounded_memory() {
     a_peak_is_returned(&mut registry);
     drop(registry);
     many_registries_leave_nothing();
+    stats_say_what_was_asked_for();
     let after = bytes();
     println!("{before} bytes before, {after} after all registries have ended");
     // What belongs to the thread or the process may stay, once.
@@ -165,4 +166,21 @@ fn many_registries_leave_nothing() {
     let end = bytes();
     println!("{warm} bytes after 50 registries, {end} after 550");
     assert!(end < warm + 64 * 1024, "{} bytes a registry leak", (end - warm) / 500);
+}
+
+/// With nothing on the way, and so few clients that nothing is a mapping of its own.
+fn stats_say_what_was_asked_for() {
+    for shards in [1, 64] {
+        for clients in [0, 60, 600] {
+            let before = bytes();
+            let builder = Registry::<u64, u64, (), ()>::builder().shards(shards);
+            let registry = builder.build().unwrap();
+            (0..clients).for_each(|id| drop(registry.connect(NewClient::new(id, id, ())).unwrap()));
+            registry.flush();
+            let (asked, said) = (bytes() - before, registry.stats().bytes);
+            println!("{clients} clients, {shards} shards: {asked} bytes, {said} by `stats`");
+            // Not in it are the chains' blocks, and what allocations are aligned for.
+            assert!(said <= asked && asked - said <= asked / 20);
+        }
+    }
 }

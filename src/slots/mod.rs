@@ -251,7 +251,8 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
     pub(crate) fn bytes(&self) -> usize {
         // First: what others make meanwhile then counts as made, and never as less than nothing.
         let vacated = self.bytes_vacated();
-        self.words.bytes() + self.hot.bytes() + self.warm.bytes() + self.cold.bytes() - vacated
+        let records = self.hot.bytes() + self.warm.bytes() + self.cold.bytes();
+        size_of_val(&*self.free) + self.words.bytes() + records - vacated
     }
 
     /// The segment of `slot`, whether it has records, and where the next one begins. Slots in it may have been
