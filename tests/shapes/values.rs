@@ -208,25 +208,28 @@ fn any_hasher_will_do() {
     works(FewBits(1));
 }
 
+/// Those of large registries look ahead.
 #[test]
 fn one_batch_may_have_any_length_and_any_keys() {
-    let registry: Registry<u64, u64, (), u64> = Registry::new();
-    for n in 0..100 {
-        registry.connect(NewClient::new(n, n, ()).stream(n)).unwrap();
-    }
-    let guard = registry.pin();
-    guard.routes_batch(std::iter::empty::<&u64>(), |_, _| panic!("nothing was asked"));
-    for len in [1, 2, 7, 8, 15, 16, 17, 33, 1_000] {
-        // Each third key is unknown, and all come more than once.
-        let keys: Vec<u64> =
-            (0..len).map(|n| if n % 3 == 0 { n + 1_000 } else { n % 100 }).collect();
-        let mut answers = vec![None; keys.len()];
-        guard.routes_batch(&keys, |nth, route| {
-            let answer = route.map(|route| *route.stream());
-            assert!(answers[nth].replace(answer).is_none(), "answered twice");
-        });
-        for (key, answer) in keys.iter().zip(answers) {
-            assert_eq!(answer, Some((*key < 100).then_some(*key)));
+    for clients in [100, 5_000] {
+        let registry: Registry<u64, u64, (), u64> = Registry::new();
+        for n in 0..clients {
+            registry.connect(NewClient::new(n, n, ()).stream(n)).unwrap();
+        }
+        let guard = registry.pin();
+        guard.routes_batch(std::iter::empty::<&u64>(), |_, _| panic!("nothing was asked"));
+        for len in [1, 2, 7, 8, 15, 16, 17, 33, 1_000] {
+            // Each third key is unknown, and many come more than once.
+            let key = |n| if n % 3 == 0 { clients + n } else { n % 100 };
+            let keys: Vec<u64> = (0..len).map(key).collect();
+            let mut answers = vec![None; keys.len()];
+            guard.routes_batch(&keys, |nth, route| {
+                let answer = route.map(|route| *route.stream());
+                assert!(answers[nth].replace(answer).is_none(), "answered twice");
+            });
+            for (key, answer) in keys.iter().zip(answers) {
+                assert_eq!(answer, Some((*key < clients).then_some(*key)));
+            }
         }
     }
 }
