@@ -78,6 +78,11 @@ mod system {
         membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)
             || register() && membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED)
     }
+
+    #[test]
+    fn a_refusal_is_one() {
+        assert!(!membarrier(1 << 30), "there is no such command");
+    }
 }
 
 #[cfg(not(all(
@@ -92,5 +97,18 @@ mod system {
 
     pub(super) fn interrupt() -> bool {
         true
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// Whether all others are interrupted, nothing here can tell.
+    #[test]
+    fn what_the_system_has_is_used() {
+        let barrier = Barrier::new();
+        assert_eq!(barrier.asymmetric, system::register());
+        assert!(barrier.heavy() && Barrier::symmetric().heavy());
     }
 }

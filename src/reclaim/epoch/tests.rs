@@ -100,3 +100,39 @@ fn with_the_barrier_of_the_system() {
 fn with_a_fence_on_both_sides() {
     readers_meet_nothing_that_was_reclaimed(Pins::with_barrier(Barrier::symmetric()));
 }
+
+#[test]
+fn the_horizon_is_moved_once_in_an_interval() {
+    let reclaimer = Reclaimer::new();
+    // The clock is past zero at first.
+    let mut waited = reclaimer.pins.now();
+    for _ in 0..3 {
+        for _ in waited..INTERVAL {
+            assert!(!reclaimer.is_due());
+            reclaimer.pins.stamp();
+        }
+        assert!(reclaimer.is_due());
+        waited = 0;
+    }
+}
+
+/// What a stalled reader kept is not the work of the next writer alone.
+#[test]
+fn a_writer_disposes_of_few_batches_at_once() {
+    const BATCHES: usize = 10 * STEADY;
+    let reclaimer = Reclaimer::new();
+    let slot = |number| (AtomicU32::new(0), AtomicU32::new(number));
+    let slots = (0..(BATCHES * PILE) as u32).map(slot).collect();
+    let slab = Numbered { slots, free: crate::stack::IndexStack::new() };
+    let pin = reclaimer.pin();
+    for (slot, (link, _)) in slab.slots.iter().enumerate() {
+        // SAFETY: nobody else knows of it.
+        unsafe { pin.retire_slot(slot as u32, link) };
+    }
+    drop(pin);
+    for batches in (0..BATCHES).step_by(STEADY) {
+        assert_eq!(reclaimer.outstanding(), (BATCHES - batches) * PILE);
+        reclaimer.tidy(&slab).resume();
+    }
+    assert_eq!(reclaimer.outstanding(), 0);
+}
