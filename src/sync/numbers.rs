@@ -240,6 +240,8 @@ mod tests {
 
     #[test]
     fn one_that_was_taken_in_passing_is_nobody_elses() {
+        let mine = ThreadNumber::current();
+        let other = || thread::spawn(|| ThreadNumber::current().value()).join().unwrap();
         for _ in 0..10 {
             let (said, number) = mpsc::channel();
             let (end, ended) = mpsc::channel::<()>();
@@ -248,11 +250,11 @@ mod tests {
                 said.send(number.value()).unwrap();
                 ended.recv().unwrap_err();
             });
-            let passing_number = number.recv().unwrap();
-            let other = thread::spawn(|| ThreadNumber::current().value()).join().unwrap();
+            let number = number.recv().unwrap();
+            assert_ne!(other(), number);
             drop(end);
             passing.join().unwrap();
-            assert_ne!(other, passing_number);
+            assert_ne!(other(), mine.value(), "which was not given back");
         }
     }
 }
