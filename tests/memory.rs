@@ -149,6 +149,9 @@ fn many_registries_leave_nothing() {
             for first in [0, 100] {
                 let registry = &registry;
                 scope.spawn(move || {
+                    // More than have room at first.
+                    let guards: Vec<_> = (0..20).map(|_| registry.pin()).collect();
+                    drop(guards);
                     for id in first..first + 50 {
                         registry.connect(client(id)).unwrap();
                         let _ = registry.pin().route("node 00000000000000000001");
