@@ -121,6 +121,24 @@ fn g_a_drop_that_panics_inside_another_call_leaves_the_registry_usable() {
     assert_usable(&registry, &LEDGER);
 }
 
+/// An attach would lose its outcome to a panic, so it leaves that to a flush.
+#[test]
+fn g_a_drop_that_panics_inside_an_attach_is_for_the_next_flush() {
+    static LEDGER: Ledger = Ledger::new();
+    let registry = Explosive::new();
+    let key = registry.connect(explosive(&LEDGER, 1, false)).unwrap().key;
+    for n in 0..5_000 {
+        let bomb = Bomb { armed: n == 0, _value: Tracked::new(&LEDGER, n) };
+        registry.attach_stream(key, bomb).unwrap();
+    }
+    assert!(registry.stats().retired < 2_500, "attaches dispose of some");
+    let flush = || catch_unwind(AssertUnwindSafe(|| registry.flush()));
+    assert!(flush().is_err(), "somebody's drop panicked");
+    assert_eq!(flush().unwrap().left, 0);
+    // Its info and its last stream.
+    LEDGER.assert_live(2);
+}
+
 #[test]
 fn g_a_drop_that_panics_as_the_registry_ends_loses_no_other_value() {
     static LEDGER: Ledger = Ledger::new();
