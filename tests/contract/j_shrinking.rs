@@ -57,6 +57,27 @@ fn j_shrink_returns_what_a_peak_left_and_keeps_every_key_true() {
     assert_eq!(registry.len(), PEAK as usize);
 }
 
+/// What is large of a client is given back as well as what is small, and taken into use again.
+#[test]
+fn j_shrink_below_a_survivor() {
+    const PEAK: u64 = 5_000;
+    let mut registry: Registry<u64, u64, [u64; 64], ()> = Registry::new();
+    let connect = |registry: &Registry<_, _, _, ()>, id| {
+        drop(registry.connect(NewClient::new(id, id, [id; 64])).unwrap());
+    };
+    (0..PEAK).for_each(|id| connect(&registry, id));
+    let peak = registry.stats();
+    for round in 0..3 {
+        (0..PEAK - 1).for_each(|id| drop(registry.disconnect(&id)));
+        registry.shrink_to_fit();
+        let shrunk = registry.stats().bytes;
+        assert!(shrunk < peak.bytes / 10, "{} bytes became {shrunk}", peak.bytes);
+        (0..PEAK - 1).for_each(|id| connect(&registry, id));
+        assert_eq!(registry.stats().slots, peak.slots, "after round {round}");
+    }
+    assert!((0..PEAK).all(|id| registry.pin().client(&id).unwrap().info() == &[id; 64]));
+}
+
 /// Whoever outlives a peak need not have come before it: the survivors are from all over.
 #[test]
 fn j_shrink_returns_what_a_peak_left_whoever_survives_it() {
