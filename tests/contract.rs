@@ -21,6 +21,7 @@ mod contract {
     mod g_user_drops;
     mod h_iteration;
     mod i_hostile;
+    mod i_relentless;
     mod i_unlawful;
     mod j_bounded_memory;
     mod j_shrinking;

@@ -1,0 +1,93 @@
+//! I, hostile code: an `Eq` that panics each time it is called. Every call ends, by that panic, and has changed
+//! nothing.
+
+use std::{
+    cell::Cell,
+    hash::{Hash, Hasher},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use tandem_registry::{ClientKey, NewClient, Policy, Registry};
+
+use crate::fixtures::threads::within_deadline;
+
+thread_local! {
+    static PANICS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A name that meets all others.
+struct Relentless(u64);
+
+impl Hash for Relentless {
+    fn hash<H: Hasher>(&self, _state: &mut H) {}
+}
+
+impl PartialEq for Relentless {
+    fn eq(&self, other: &Self) -> bool {
+        assert!(!PANICS.get(), "every `Eq` panics");
+        self.0 == other.0
+    }
+}
+
+impl Eq for Relentless {}
+
+type Panicky = Registry<Relentless, Relentless, u64, u64>;
+
+fn client(id: u64, node: u64) -> NewClient<Relentless, Relentless, u64, u64> {
+    NewClient::new(Relentless(id), Relentless(node), id).stream(id)
+}
+
+/// Two clients, of which the first has an alias.
+fn populated(policy: Policy, limit: Option<usize>) -> (Panicky, ClientKey) {
+    let mut builder = Registry::builder().on_conflict(policy);
+    if let Some(limit) = limit {
+        builder = builder.max_clients(limit);
+    }
+    let registry = builder.build().unwrap();
+    let key = registry.connect(client(1, 1).alias(Relentless(3))).unwrap().key;
+    registry.connect(client(2, 2)).unwrap();
+    (registry, key)
+}
+
+type Work = fn(&Panicky, ClientKey);
+
+const CALLS: [(&str, Work); 11] = [
+    ("a connect", |registry, _| drop(registry.connect(client(20, 21)))),
+    ("a connect of an id", |registry, _| drop(registry.connect(client(1, 21)))),
+    ("a connect of both names", |registry, _| drop(registry.connect(client(1, 2)))),
+    ("a connect of an alias", |registry, _| drop(registry.connect(client(20, 3)))),
+    ("an alias", |registry, key| drop(registry.add_alias(key, Relentless(22)))),
+    ("an alias of another", |registry, key| drop(registry.add_alias(key, Relentless(2)))),
+    ("the same alias", |registry, key| drop(registry.add_alias(key, Relentless(3)))),
+    ("a removal of an alias", |registry, key| assert!(registry.remove_alias(key, &Relentless(3)))),
+    ("a disconnect", |registry, _| drop(registry.disconnect(&Relentless(1)))),
+    ("a lookup", |registry, _| assert!(registry.contains(&Relentless(1)))),
+    ("a route", |registry, _| assert!(registry.pin().route(&Relentless(3)).is_some())),
+];
+
+#[test]
+fn i_an_eq_that_always_panics_ends_every_call() {
+    for policy in [Policy::Takeover, Policy::Reject] {
+        // The second limit is reached.
+        for limit in [None, Some(2)] {
+            for (call, work) in CALLS {
+                within_deadline(move || {
+                    let (registry, key) = populated(policy, limit);
+                    PANICS.set(true);
+                    let ended = catch_unwind(AssertUnwindSafe(|| work(&registry, key)));
+                    PANICS.set(false);
+                    assert!(ended.is_err(), "{call} asks `Eq`");
+                    assert_eq!(registry.len(), 2, "after {call}");
+                    let guard = registry.pin();
+                    assert_eq!(guard.client(&Relentless(1)).map(|found| found.key()), Some(key));
+                    assert_eq!(guard.route(&Relentless(3)).map(|route| route.key()), Some(key));
+                    assert_eq!(guard.stream(&Relentless(2)), Some(&2));
+                    for none in [20, 21, 22] {
+                        assert!(guard.client(&Relentless(none)).is_none());
+                        assert!(guard.stream(&Relentless(none)).is_none());
+                    }
+                });
+            }
+        }
+    }
+}
