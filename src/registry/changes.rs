@@ -200,3 +200,25 @@ where
         removed
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use crate::{NewClient, Registry};
+
+    #[test]
+    fn a_client_forgets_the_aliases_that_have_gone() {
+        let registry = Registry::<u64, u64, (), ()>::new();
+        let key = registry.connect(NewClient::new(1, 1, ())).unwrap().key;
+        // What its end looks at.
+        let listed = || {
+            let tandem = &registry.tandem;
+            tandem.slots.names(key.slot).read(&tandem.pin()).len()
+        };
+        registry.add_alias(key, 2).unwrap();
+        for alias in 3..1_000 {
+            registry.add_alias(key, alias).unwrap();
+            assert_eq!(listed(), 2, "the first and the latest");
+            assert!(registry.remove_alias(key, &alias));
+        }
+    }
+}
