@@ -72,6 +72,7 @@ fn j_shrink_below_a_survivor() {
         registry.shrink_to_fit();
         let shrunk = registry.stats().bytes;
         assert!(shrunk < peak.bytes / 10, "{} bytes became {shrunk}", peak.bytes);
+        assert_eq!(registry.pin().iter().count(), 1);
         (0..PEAK - 1).for_each(|id| connect(&registry, id));
         assert_eq!(registry.stats().slots, peak.slots, "after round {round}");
     }
