@@ -117,6 +117,11 @@ const MUTATORS: &[(&str, Act)] = &[
         }
     }),
     ("remove an alias", |stage| forget(stage.registry.remove_alias(stage.one, &11))),
+    ("remove the alias that is taken", |stage| {
+        if let Some(key) = stage.registry.key(&2) {
+            forget(stage.registry.remove_alias(key, &11));
+        }
+    }),
     ("close", |stage| drop(stage.registry.close())),
     ("flush", |stage| forget(stage.registry.flush())),
     ("grow", |stage| (20..28).for_each(|client| stage.connect(client, client))),
