@@ -1,7 +1,7 @@
 //! C, D: two newcomers that compete for a name, for another, for two crosswise.
 #![cfg(loom)]
 
-use loom_tests::{Ledger, model, routed, small, spawn};
+use loom_tests::{Fixed, Ledger, model, routed, small, spawn};
 use std::sync::Arc;
 use tandem_registry::{ConnectErrorKind, Policy};
 
@@ -126,4 +126,28 @@ fn of_an_id_that_is_taken() {
             drop(registry);
             ledger.settle();
         });
+}
+
+/// What the one has found out of a client with the same hash is not true of the other, which comes live meanwhile.
+#[test]
+fn of_the_same_id_beside_one_of_its_hash() {
+    model("connect_connect: the same id, beside one of its hash", 3, 14_343).keep_garbage().check(
+        || {
+            let ledger = Ledger::default();
+            let builder = small().on_conflict(Policy::Reject).hasher(Fixed::colliding());
+            let registry = Arc::new(builder.build().unwrap());
+            ledger.connect(&registry, 0x11, 7, 0);
+            let other = {
+                let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
+                spawn(1, move || {
+                    registry.connect(ledger.client(0x21, 8, 1)).map_err(|error| error.kind())
+                })
+            };
+            let mine = registry.connect(ledger.client(0x21, 9, 2)).map_err(|error| error.kind());
+            let refused = [mine, other.join().unwrap()].into_iter().filter_map(Result::err);
+            assert_eq!(Vec::from_iter(refused), [ConnectErrorKind::IdTaken]);
+            drop(registry);
+            ledger.settle();
+        },
+    );
 }

@@ -129,10 +129,10 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         // that never lived: see the module above.
         unsafe {
             let contents = Contents {
-                id: warm.id.with(|cell| (*cell).assume_init_read()),
-                node: hot.node.with(|cell| (*cell).assume_init_read()),
-                info: warm.info.with(|cell| (*cell).assume_init_read()),
-                stream: has_stream.then(|| hot.stream.with(|cell| (*cell).assume_init_read())),
+                id: warm.id.with_mut(|cell| (*cell).assume_init_read()),
+                node: hot.node.with_mut(|cell| (*cell).assume_init_read()),
+                info: warm.info.with_mut(|cell| (*cell).assume_init_read()),
+                stream: has_stream.then(|| hot.stream.with_mut(|cell| (*cell).assume_init_read())),
             };
             pin.retire_slot(slot, &cold.link);
             contents
@@ -161,7 +161,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         self.assert_refused(slot);
         // SAFETY: as in `take_back`.
         unsafe {
-            let name = self.hot(slot).node.with(|cell| (*cell).assume_init_read());
+            let name = self.hot(slot).node.with_mut(|cell| (*cell).assume_init_read());
             pin.retire_slot(slot, &self.cold(slot).link);
             name
         }
