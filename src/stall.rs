@@ -39,13 +39,17 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(build: fn(SmallBuilder) -> SmallBuilder) -> Self {
+    /// The slots of newcomers are above those of the clients, or `below`: so they compete in another order.
+    fn new(build: fn(SmallBuilder) -> SmallBuilder, below: bool) -> Self {
         let registry = build(Registry::builder().shards(1)).build().unwrap();
+        let first = below.then(|| registry.connect(NewClient::new(9, 9, 0).alias(8)).unwrap().key);
         let (made, drops) = (AtomicUsize::new(2), Arc::new(AtomicUsize::new(0)));
         let stream = || Tracked(Arc::clone(&drops));
         let client = NewClient::new(1, 1, 0).stream(stream()).alias(11);
         let connected = registry.connect(client).unwrap();
+        drop(first.map(|key| registry.disconnect_key(key)));
         registry.connect(NewClient::new(2, 2, 0).stream(stream())).unwrap();
+        registry.flush();
         Self {
             one: connected.key,
             stream_of_one: connected.stream_key.unwrap(),
@@ -145,13 +149,13 @@ const LOOKUPS: &[(&str, Act)] = &[
 /// Stops `stalled` after its k-th step for every k, and has `alone` finish meanwhile. Returns how often it
 /// was stopped, and the most steps that `alone` took.
 fn stall(
-    build: fn(SmallBuilder) -> SmallBuilder,
+    (build, below): (fn(SmallBuilder) -> SmallBuilder, bool),
     (stalled_name, stalled): (&str, Act),
     (alone_name, alone): (&str, Act),
 ) -> (usize, usize) {
     let mut most = 0;
     for k in 0.. {
-        let stage = Arc::new(Stage::new(build));
+        let stage = Arc::new(Stage::new(build, below));
         let (stopped, is_stopped) = mpsc::channel();
         let (go, may_go) = mpsc::channel::<()>();
         let thread = thread::spawn({
@@ -193,11 +197,13 @@ fn stall(
 
 fn stall_all(name: &str, build: fn(SmallBuilder) -> SmallBuilder) {
     let (mut runs, mut most) = (0, (0, ""));
-    for &stalled in MUTATORS {
-        for &alone in MUTATORS.iter().chain(LOOKUPS) {
-            let (stops, steps) = stall(build, stalled, alone);
-            runs += stops;
-            most = most.max((steps, alone.0));
+    for below in [false, true] {
+        for &stalled in MUTATORS {
+            for &alone in MUTATORS.iter().chain(LOOKUPS) {
+                let (stops, steps) = stall((build, below), stalled, alone);
+                runs += stops;
+                most = most.max((steps, alone.0));
+            }
         }
     }
     println!("stall, {name}: {runs} runs, at most {} steps alone ({})", most.0, most.1);
@@ -205,7 +211,7 @@ fn stall_all(name: &str, build: fn(SmallBuilder) -> SmallBuilder) {
 
 #[test]
 fn grow_grows() {
-    let stage = Stage::new(|builder| builder);
+    let stage = Stage::new(|builder| builder, false);
     let tandem = stage.registry.tandem();
     let bytes = || [&tandem.ids, &tandem.nodes].map(|table| table.bytes(&tandem.pin()));
     let before = bytes();
