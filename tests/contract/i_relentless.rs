@@ -1,15 +1,21 @@
 //! I, hostile code: an `Eq` that panics each time it is called from some time on. Every call ends, by that panic,
-//! and nobody has come by it.
+//! and nobody has come by it. So do calls that ask it on others' behalf.
 
 use std::{
     cell::Cell,
     hash::{Hash, Hasher},
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::mpsc,
+    thread,
 };
 
 use tandem_registry::{ClientKey, NewClient, Policy, Registry};
 
-use crate::fixtures::threads::within_deadline;
+use crate::fixtures::{
+    hooked::{self, Call, Hooked},
+    threads::within_deadline,
+    tracked::Ledger,
+};
 
 thread_local! {
     /// How many more calls of `Eq` return.
@@ -105,4 +111,40 @@ fn panics_from(first: usize, (registry, key): &(Panicky, ClientKey), work: Work)
         }
     }
     ended.is_err()
+}
+
+/// It carries a newcomer on whose owner is stopped, and asks on its behalf.
+#[test]
+fn i_a_panic_in_a_close_is_met_by_its_caller() {
+    static LEDGER: Ledger = Ledger::new();
+    let client = |id, node| {
+        NewClient::new(Hooked::new(&LEDGER, id), Hooked::new(&LEDGER, node), ()).stream(())
+    };
+    let registry = Registry::new();
+    // A slot below the older client's, so that the newcomer is met first.
+    let below = registry.connect(client(9, 9)).unwrap().key;
+    registry.connect(client(1, 1)).unwrap();
+    drop(registry.disconnect_key(below));
+    assert_eq!(registry.flush().left, 0);
+    let (arrived, has_arrived) = mpsc::channel();
+    let (go, may_go) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let stop = move |call| {
+                if call == Call::Eq {
+                    let _ = arrived.send(());
+                    let _ = may_go.recv();
+                }
+            };
+            let _ = hooked::with_hook(stop, || registry.connect(client(1, 2)));
+        });
+        has_arrived.recv().unwrap();
+        let panic = |call| assert_ne!(call, Call::Eq);
+        let close = || hooked::with_hook(panic, || registry.close());
+        assert!(catch_unwind(AssertUnwindSafe(close)).is_err());
+        drop(go);
+    });
+    assert!(registry.is_closed());
+    drop(registry.close());
+    assert!(registry.is_empty());
 }
