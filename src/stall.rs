@@ -146,6 +146,30 @@ const LOOKUPS: &[(&str, Act)] = &[
     ("figures", |stage| forget((stage.registry.stats(), stage.registry.is_closed()))),
 ];
 
+/// Runs `work` on another thread up to its k-th step: whether it has as many, and what lets it go on to its end.
+fn stopped_at(k: usize, work: impl FnOnce() + Send + 'static) -> (bool, impl FnOnce()) {
+    let (stopped, is_stopped) = mpsc::channel();
+    let (go, may_go) = mpsc::channel::<()>();
+    let thread = thread::spawn(move || {
+        let mut steps = 0;
+        let hook = move || {
+            if steps == k {
+                stopped.send(()).unwrap();
+                may_go.recv().unwrap();
+            }
+            steps += 1;
+        };
+        with_hook(hook, work);
+    });
+    // An end of the channel without a message: the call has fewer than k steps.
+    let was_stopped = is_stopped.recv().is_ok();
+    let go_on = move || {
+        let _ = go.send(());
+        thread.join().unwrap();
+    };
+    (was_stopped, go_on)
+}
+
 /// Stops `stalled` after its k-th step for every k, and has `alone` finish meanwhile. Returns how often it
 /// was stopped, and the most steps that `alone` took.
 fn stall(
@@ -156,25 +180,10 @@ fn stall(
     let mut most = 0;
     for k in 0.. {
         let stage = Arc::new(Stage::new(build, below));
-        let (stopped, is_stopped) = mpsc::channel();
-        let (go, may_go) = mpsc::channel::<()>();
-        let thread = thread::spawn({
-            let (stage, stopped) = (Arc::clone(&stage), stopped.clone());
-            move || {
-                let mut steps = 0;
-                let hook = move || {
-                    if steps == k {
-                        stopped.send(true).unwrap();
-                        may_go.recv().unwrap();
-                    }
-                    steps += 1;
-                };
-                with_hook(hook, || stalled(&stage));
-            }
-        });
-        drop(stopped);
-        // An end of the channel without a message: the call has fewer than k steps.
-        let was_stopped = is_stopped.recv().is_ok();
+        let (was_stopped, go_on) = {
+            let stage = Arc::clone(&stage);
+            stopped_at(k, move || stalled(&stage))
+        };
         let steps = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&steps);
         let what = format!("{alone_name}, while {stalled_name} is stopped at step {k}");
@@ -185,8 +194,7 @@ fn stall(
         };
         with_hook(hook, || alone(&stage));
         most = most.max(steps.load(Ordering::Relaxed));
-        let _ = go.send(());
-        thread.join().unwrap();
+        go_on();
         Arc::into_inner(stage).unwrap().check(&what);
         if !was_stopped {
             return (k, most);
@@ -207,6 +215,25 @@ fn stall_all(name: &str, build: fn(SmallBuilder) -> SmallBuilder) {
         }
     }
     println!("stall, {name}: {runs} runs, at most {} steps alone ({})", most.0, most.1);
+}
+
+/// Whoever drops what was removed is stopped at each step, and the registry goes meanwhile (G).
+#[test]
+fn a_registry_goes_without_what_was_removed() {
+    for k in 0.. {
+        let drops = Arc::new(AtomicUsize::new(0));
+        let registry = Small::new();
+        let client = NewClient::new(1, 1, 0).stream(Tracked(Arc::clone(&drops)));
+        registry.connect(client).unwrap();
+        let removed = registry.disconnect(&1).unwrap();
+        let (was_stopped, go_on) = stopped_at(k, || drop(removed));
+        drop(registry);
+        go_on();
+        assert_eq!(drops.load(Ordering::Relaxed), 1, "stopped at step {k}");
+        if !was_stopped {
+            return;
+        }
+    }
 }
 
 #[test]
