@@ -322,6 +322,8 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         call: &mut Call<'_>,
     ) -> Vec<Ended<Info, Stream>> {
         if !are_all {
+            // Before the flag: after it, a settler that still takes one of these for live may have it handed to
+            // another newcomer (`appoint_evictor`), whose owner may have left.
             self.claim_all(newcomer, id, node, &mut claimed, call);
         }
         // Once more: what comes after this is the settler's to take care of, see `adopt`.
