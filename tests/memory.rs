@@ -183,8 +183,8 @@ fn stats_say_what_was_asked_for() {
             let (asked, said) = (bytes() - before, registry.stats().bytes);
             println!("{clients} clients, {shards} shards: {asked} bytes, {said} by `stats`");
             // Not in it are the chains' blocks, what allocations are aligned for, and another's collector.
-            let is_all = cfg!(feature = "crossbeam-epoch") || asked - said <= asked / 20;
-            assert!(said <= asked && is_all);
+            let collector = if cfg!(feature = "crossbeam-epoch") { 6 << 10 } else { 0 };
+            assert!(said <= asked && asked - said <= asked / 20 + collector);
         }
     }
 }
