@@ -257,4 +257,45 @@ mod tests {
             passing.join().unwrap();
         }
     }
+
+    /// Holds a number beyond the claim, and to the end of a channel.
+    #[cfg(feature = "crossbeam-epoch")]
+    struct Keeper {
+        number: Cell<Option<ThreadNumber>>,
+        said: mpsc::Sender<u32>,
+        ended: mpsc::Receiver<()>,
+    }
+
+    #[cfg(feature = "crossbeam-epoch")]
+    impl Drop for Keeper {
+        fn drop(&mut self) {
+            let number = self.number.take().unwrap();
+            self.said.send(number.value()).unwrap();
+            self.ended.recv().unwrap_err();
+        }
+    }
+
+    #[cfg(feature = "crossbeam-epoch")]
+    #[test]
+    fn one_that_is_held_beyond_the_claim_is_nobody_elses_until_then() {
+        std::thread_local! {
+            static KEEPER: std::cell::OnceCell<Keeper> = const { std::cell::OnceCell::new() };
+        }
+        for _ in 0..2 * MANY {
+            let (said, number) = mpsc::channel();
+            let (end, ended) = mpsc::channel::<()>();
+            let keeping = thread::spawn(move || {
+                KEEPER.with(|keeper| {
+                    let keeper =
+                        keeper.get_or_init(|| Keeper { number: Cell::new(None), said, ended });
+                    keeper.number.set(Some(ThreadNumber::current()));
+                });
+            });
+            let number = number.recv().unwrap();
+            let other = thread::spawn(|| ThreadNumber::current().value()).join().unwrap();
+            assert!(number < MANY && other != number);
+            drop(end);
+            keeping.join().unwrap();
+        }
+    }
 }
