@@ -5,10 +5,15 @@
 //! show as a call that does not end. Afterwards the stopped thread goes on, and what is left must be
 //! consistent and complete.
 
+mod paced;
+mod several;
+
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
 use std::thread;
+
+use paced::{Paced, after};
 
 use crate::steps::with_hook;
 use crate::{Builder, ClientKey, NewClient, Policy, Registry, StreamKey};
@@ -146,30 +151,6 @@ const LOOKUPS: &[(&str, Act)] = &[
     ("figures", |stage| forget((stage.registry.stats(), stage.registry.is_closed()))),
 ];
 
-/// Runs `work` on another thread up to its k-th step: whether it has as many, and what lets it go on to its end.
-fn stopped_at(k: usize, work: impl FnOnce() + Send + 'static) -> (bool, impl FnOnce()) {
-    let (stopped, is_stopped) = mpsc::channel();
-    let (go, may_go) = mpsc::channel::<()>();
-    let thread = thread::spawn(move || {
-        let mut steps = 0;
-        let hook = move || {
-            if steps == k {
-                stopped.send(()).unwrap();
-                may_go.recv().unwrap();
-            }
-            steps += 1;
-        };
-        with_hook(hook, work);
-    });
-    // An end of the channel without a message: the call has fewer than k steps.
-    let was_stopped = is_stopped.recv().is_ok();
-    let go_on = move || {
-        let _ = go.send(());
-        thread.join().unwrap();
-    };
-    (was_stopped, go_on)
-}
-
 /// Stops `stalled` after its k-th step for every k, and has `alone` finish meanwhile. Returns how often it
 /// was stopped, and the most steps that `alone` took.
 fn stall(
@@ -180,9 +161,9 @@ fn stall(
     let mut most = 0;
     for k in 0.. {
         let stage = Arc::new(Stage::new(build, below));
-        let (was_stopped, go_on) = {
+        let (other, was_stopped) = {
             let stage = Arc::clone(&stage);
-            stopped_at(k, move || stalled(&stage))
+            Paced::run(after(k), move || stalled(&stage))
         };
         let steps = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&steps);
@@ -194,7 +175,7 @@ fn stall(
         };
         with_hook(hook, || alone(&stage));
         most = most.max(steps.load(Ordering::Relaxed));
-        go_on();
+        other.finish();
         Arc::into_inner(stage).unwrap().check(&what);
         if !was_stopped {
             return (k, most);
@@ -226,9 +207,9 @@ fn a_registry_goes_without_what_was_removed() {
         let client = NewClient::new(1, 1, 0).stream(Tracked(Arc::clone(&drops)));
         registry.connect(client).unwrap();
         let removed = registry.disconnect(&1).unwrap();
-        let (was_stopped, go_on) = stopped_at(k, || drop(removed));
+        let (other, was_stopped) = Paced::run(after(k), || drop(removed));
         drop(registry);
-        go_on();
+        other.finish();
         assert_eq!(drops.load(Ordering::Relaxed), 1, "stopped at step {k}");
         if !was_stopped {
             return;

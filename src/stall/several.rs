@@ -1,0 +1,76 @@
+//! Orders of three threads that no single stop shows.
+
+use std::sync::Arc;
+
+use super::{MUTATORS, Paced, Stage, after};
+use crate::state::Phase;
+
+/// At every step of a takeover, wherever another call came in between: a newcomer that one of its names leads
+/// to is found by the other (D). So it marks those that it displaces, whatever else came over their words.
+#[test]
+fn a_newcomer_is_found_by_both_names() {
+    for (id, node) in [(3, 1), (1, 3), (3, 2)] {
+        for &(name, act) in MUTATORS {
+            for k in 0.. {
+                let stage = Arc::new(Stage::new(|builder| builder, false));
+                let (mut newcomer, was_stopped) = {
+                    let stage = Arc::clone(&stage);
+                    Paced::run(after(k), move || stage.connect(id, node))
+                };
+                act(&stage);
+                let what = format!("connect ({id}, {node}), and at its step {k}: {name}");
+                while was_stopped && newcomer.go_on(after(0)) {
+                    let guard = stage.registry.pin();
+                    let by_id = guard.client(&id).filter(|client| *client.node() == node);
+                    let by_node = guard.client_by_node(&node).filter(|client| *client.id() == id);
+                    let [by_id, by_node] = [by_id, by_node].map(|it| it.map(|client| client.key()));
+                    assert_eq!(by_id, by_node, "{what}");
+                }
+                newcomer.finish();
+                Arc::into_inner(stage).unwrap().check(&what);
+                if !was_stopped {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// A client that ended by itself is its ender's, though a newcomer was appointed to evict it: nobody adopts it
+/// for that newcomer, which came too late and whose owner has left (A, E).
+#[test]
+fn a_client_that_ended_is_not_adopted() {
+    for k in 0.. {
+        let stage = Arc::new(Stage::new(|builder| builder, false));
+        let on = |act: fn(&Stage)| {
+            let stage = Arc::clone(&stage);
+            move || act(&stage)
+        };
+        let slot = stage.one.slot;
+        let phase = || {
+            let slots = &stage.registry.tandem().slots;
+            slots.see(slot, &stage.registry.tandem().pin()).word.phase()
+        };
+        // A newcomer is to evict the first client, which ends itself, but for its alias.
+        let (mut newcomer, _) = Paced::run(after(0), on(|stage| stage.connect(1, 3)));
+        while stage.registry.tandem().slots.evictor(slot).is_none() {
+            assert!(newcomer.go_on(after(0)));
+        }
+        assert_eq!(phase(), Phase::Live);
+        let one = |stage: &Stage| drop(stage.registry.disconnect_key(stage.one));
+        let (mut ender, _) = Paced::run(after(0), on(one));
+        while phase() == Phase::Live {
+            assert!(ender.go_on(after(0)));
+        }
+        assert_eq!(phase(), Phase::Retiring);
+        // Another helps the newcomer, and is asleep while the end and the takeover are completed.
+        let (helper, was_stopped) = Paced::run(after(k), on(|stage| stage.connect(1, 4)));
+        newcomer.finish();
+        helper.finish();
+        ender.finish();
+        Arc::into_inner(stage).unwrap().check(&format!("a helper, stopped at step {k}"));
+        if !was_stopped {
+            return;
+        }
+    }
+}
