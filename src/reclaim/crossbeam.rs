@@ -343,3 +343,6 @@ impl Pin<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,8 @@ mod pins;
 mod quarantine;
 #[cfg(any(loom, not(feature = "crossbeam-epoch")))]
 mod queue;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 #[cfg(all(feature = "crossbeam-epoch", not(loom)))]
 pub(crate) use crossbeam::{Pin, Reclaimer};
