@@ -75,10 +75,10 @@ pub const LAYERS: [Layer; 11] = [
         proves: "A-F, H: what real threads saw has an order that the contract allows",
         quick: Some(HISTORIES),
         recorded: Some(HISTORIES),
-        // About 1,000 a second of each of the four kinds, on two cores.
+        // About 5,000 a second, on two cores.
         campaign: bounded(
             15,
-            "HISTORIES=$((BUDGET * 700)) cargo test --features steps --test linearizable \
+            "HISTORIES=$((BUDGET * 4000)) cargo test --features steps --test linearizable \
              -- --nocapture",
         ),
     },
