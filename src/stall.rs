@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use ahash::RandomState;
 use paced::{Paced, after};
 
 use crate::steps::with_hook;
@@ -46,7 +47,9 @@ struct Stage {
 impl Stage {
     /// The slots of newcomers are above those of the clients, or `below`: so they compete in another order.
     fn new(build: fn(SmallBuilder) -> SmallBuilder, below: bool) -> Self {
-        let registry = build(Registry::builder().shards(1)).build().unwrap();
+        // Always the same: else the k-th step would be another one each time, and some would be left out.
+        let hasher = RandomState::with_seeds(1, 2, 3, below.into());
+        let registry = build(Registry::builder().shards(1).hasher(hasher)).build().unwrap();
         let first = below.then(|| registry.connect(NewClient::new(9, 9, 0).alias(8)).unwrap().key);
         let (made, drops) = (AtomicUsize::new(2), Arc::new(AtomicUsize::new(0)));
         let stream = || Tracked(Arc::clone(&drops));

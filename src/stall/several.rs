@@ -9,7 +9,7 @@ use crate::state::Phase;
 /// to is found by the other (D). So it marks those that it displaces, whatever else came over their words.
 #[test]
 fn a_newcomer_is_found_by_both_names() {
-    for (id, node) in [(3, 1), (1, 3), (3, 2)] {
+    for (id, node) in [(3, 1), (1, 3), (3, 2), (2, 3)] {
         for &(name, act) in MUTATORS {
             for k in 0.. {
                 let stage = Arc::new(Stage::new(|builder| builder, false));
