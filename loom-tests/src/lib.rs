@@ -180,21 +180,34 @@ impl Model {
         self
     }
 
-    /// Explores it. `LOOM_PREEMPTIONS` raises the bound for a campaign.
+    /// Explores it. `LOOM_PREEMPTIONS` sets another bound for a campaign, or `none`, and `LOOM_SECONDS` then
+    /// is a limit for all models, as any may be too large.
     pub fn check(self, f: impl Fn() + Send + Sync + 'static) {
         let Self { name, preemptions, floor, cut, keeps_garbage } = self;
-        let bound = std::env::var("LOOM_PREEMPTIONS").ok().and_then(|bound| bound.parse().ok());
-        let preemptions = bound.unwrap_or(preemptions);
-        let campaign = std::env::var("LOOM_SECONDS").ok().and_then(|text| text.parse().ok());
-        let (executions, time) = match campaign {
-            Some(seconds) => (None, cut.map(|_| Duration::from_secs(seconds))),
+        let given = |name| std::env::var(name).ok();
+        let bound = given("LOOM_PREEMPTIONS").map(|text| match text.as_str() {
+            "none" => None,
+            number => Some(number.parse().expect("LOOM_PREEMPTIONS is a number, or none")),
+        });
+        let preemptions = bound.unwrap_or(Some(preemptions));
+        let seconds =
+            given("LOOM_SECONDS").map(|text| text.parse().expect("LOOM_SECONDS is a number"));
+        let (executions, time) = match seconds {
+            Some(seconds) if cut.is_some() || bound.is_some() => {
+                (None, Some(Duration::from_secs(seconds)))
+            }
+            Some(_) => (None, None),
             None => (cut, None),
         };
         let limits = Limits { preemptions, executions, time };
         let explored = explore(limits, keeps_garbage, f);
         let Explored { executions, took, complete } = explored;
+        let bound_of_it = match preemptions {
+            Some(preemptions) => format!("at {preemptions} preemptions"),
+            None => "without a bound".to_owned(),
+        };
         println!(
-            "{name}: {executions} executions at {preemptions} preemptions in {took:.1?}{}",
+            "{name}: {executions} executions {bound_of_it} in {took:.1?}{}",
             if complete { "" } else { ", cut" },
         );
         assert!(
@@ -207,8 +220,8 @@ impl Model {
 /// How far to go.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How often a thread is interrupted at most.
-    pub preemptions: usize,
+    /// How often a thread is interrupted at most, if there is a bound.
+    pub preemptions: Option<usize>,
     /// How many executions to explore, about: the first ones of an order that is always the same.
     pub executions: Option<usize>,
     /// How long to explore.
@@ -237,7 +250,7 @@ pub fn explore(
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(limits.preemptions);
+    builder.preemption_bound = limits.preemptions;
     builder.max_branches = 20_000;
     builder.checkpoint_interval = INTERVAL;
     builder.max_permutations = limits.executions;

@@ -7,6 +7,7 @@ mod mutants;
 mod orderings;
 mod pairs;
 mod scratch;
+mod unbounded;
 mod verify;
 
 use std::error::Error;
@@ -43,6 +44,12 @@ enum Check {
         #[arg(long, default_value_t = 10)]
         seconds_per_pair: u64,
     },
+    /// Explores every loom model without a bound of preemptions, and prints which were completed.
+    Unbounded {
+        /// After how long a model is cut.
+        #[arg(long, default_value_t = 10)]
+        seconds_per_model: u64,
+    },
     /// Runs all layers, this one's other checks among them.
     Verify(verify::Options),
 }
@@ -57,6 +64,7 @@ fn main() -> ExitCode {
         Check::Pairs { preemptions, seconds_per_pair } => {
             pairs::run(root, preemptions, seconds_per_pair)
         }
+        Check::Unbounded { seconds_per_model } => unbounded::run(root, seconds_per_model),
         Check::Verify(options) => verify::run(root, &options),
     };
     match passed {

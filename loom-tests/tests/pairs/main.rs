@@ -85,7 +85,7 @@ fn at_once(pair: [Operation; 2], policy: Policy, allowed: &BTreeSet<String>) {
 fn allowed(pair: [Operation; 2], policy: Policy) -> BTreeSet<String> {
     let outcomes = Arc::new(Mutex::new(BTreeSet::new()));
     let found = Arc::clone(&outcomes);
-    let limits = Limits { preemptions: 0, executions: None, time: None };
+    let limits = Limits { preemptions: Some(0), executions: None, time: None };
     loom_tests::explore(limits, true, move || {
         let [one, other] = parts(pair, policy);
         for order in orders(one.len(), other.len()) {
@@ -149,7 +149,7 @@ fn in_both_roles(pair: [Operation; 2], policy: Policy, limits: Limits) -> usize 
 #[test]
 fn mutators() {
     const RECORDED: usize = 135_051;
-    let limits = Limits { preemptions: 2, executions: Some(1_000), time: None };
+    let limits = Limits { preemptions: Some(2), executions: Some(1_000), time: None };
     let pairs = pairs(&MUTATORS, &MUTATORS);
     let sum: usize = pairs.map(|(pair, policy)| in_both_roles(pair, policy, limits)).sum();
     println!("pairs of mutators: {sum} executions");
@@ -165,7 +165,7 @@ fn campaign() {
         text.map_or(default, |text| text.parse().expect("a number"))
     };
     let limits = Limits {
-        preemptions: number("PAIRS_PREEMPTIONS", 3),
+        preemptions: Some(number("PAIRS_PREEMPTIONS", 3)),
         executions: None,
         time: Some(Duration::from_secs(number("PAIRS_SECONDS", 10) as u64)),
     };

@@ -55,7 +55,7 @@ const STALL: &str = "cargo test --lib stall -- --nocapture";
 const CORPORA: &str = "cargo test --manifest-path fuzz/Cargo.toml";
 
 /// All of them, cheap ones first.
-pub const LAYERS: [Layer; 11] = [
+pub const LAYERS: [Layer; 12] = [
     Layer {
         name: "stall",
         proves: "F: a thread stopped at any step stops no other",
@@ -110,10 +110,18 @@ pub const LAYERS: [Layer; 11] = [
         recorded: Some(LOOM),
         // About a dozen models are cut, two at a time.
         campaign: bounded(
-            20,
+            15,
             "RUSTFLAGS='--cfg loom' LOOM_SECONDS=$((BUDGET / 8)) cargo test -p loom-tests \
              --release --target-dir target/loom -- --nocapture",
         ),
+    },
+    Layer {
+        name: "loom, no bound",
+        proves: "A-J: the named races, however often threads are interrupted",
+        quick: None,
+        recorded: None,
+        // A third of about a hundred models is complete before, the others are cut, two at a time.
+        campaign: bounded(10, "xtask unbounded --seconds-per-model $((BUDGET / 40 + 1))"),
     },
     Layer {
         name: "loom, all pairs",
@@ -142,7 +150,7 @@ pub const LAYERS: [Layer; 11] = [
         quick: None,
         recorded: None,
         campaign: endless(
-            15,
+            10,
             "OPERATIONS=80000 cargo mutants --iterate --output target/cargo-mutants",
         ),
     },
