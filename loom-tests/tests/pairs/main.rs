@@ -9,7 +9,10 @@ mod operation;
 mod world;
 
 use std::collections::BTreeSet;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use loom_tests::{Explored, Limits, spawn};
@@ -169,10 +172,23 @@ fn campaign() {
         executions: None,
         time: Some(Duration::from_secs(number("PAIRS_SECONDS", 10) as u64)),
     };
-    for (pair, policy) in pairs(&READERS, &READERS).chain(pairs(&READERS, &MUTATORS)) {
-        explore(pair, policy, limits);
-    }
-    for (pair, policy) in pairs(&MUTATORS, &MUTATORS) {
-        in_both_roles(pair, policy, limits);
-    }
+    let reading = pairs(&READERS, &READERS).chain(pairs(&READERS, &MUTATORS));
+    let reading = reading.map(|(pair, policy)| (pair, policy, false));
+    let changing = pairs(&MUTATORS, &MUTATORS).map(|(pair, policy)| (pair, policy, true));
+    let all: Vec<_> = reading.chain(changing).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(&(pair, policy, in_both)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if in_both {
+                in_both_roles(pair, policy, limits);
+            } else {
+                explore(pair, policy, limits);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(work);
+        }
+    });
 }
