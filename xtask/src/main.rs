@@ -36,21 +36,15 @@ enum Check {
     /// Weakens each atomic ordering of `src/` in a copy, and expects a model to notice.
     Orderings(orderings::Options),
     /// Explores every unordered pair of public operations under loom, and prints a matrix.
-    Pairs {
-        /// How often a thread is interrupted at most.
-        #[arg(long, default_value_t = 3)]
-        preemptions: usize,
-        /// After how long a model of a pair is cut.
-        #[arg(long, default_value_t = 10)]
-        seconds_per_pair: u64,
-    },
+    Pairs(pairs::Options),
     /// Explores every loom model without a bound of preemptions, and prints which were completed.
     Unbounded {
         /// After how long a model is cut.
         #[arg(long, default_value_t = 10)]
         seconds_per_model: u64,
     },
-    /// Runs all layers, this one's other checks among them.
+    /// Runs the layers, most other checks of this program among them: without a flag those that have a
+    /// recorded depth, at that depth.
     Verify(verify::Options),
 }
 
@@ -61,9 +55,7 @@ fn main() -> ExitCode {
         Check::Coverage(options) => coverage::run(root, &options),
         Check::Fuzz(options) => fuzz::run(root, &options),
         Check::Orderings(options) => orderings::run(root, &options),
-        Check::Pairs { preemptions, seconds_per_pair } => {
-            pairs::run(root, preemptions, seconds_per_pair)
-        }
+        Check::Pairs(options) => pairs::run(root, &options),
         Check::Unbounded { seconds_per_model } => unbounded::run(root, seconds_per_model),
         Check::Verify(options) => verify::run(root, &options),
     };

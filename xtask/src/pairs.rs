@@ -9,22 +9,41 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+/// How deep to look, and for how long.
+#[derive(clap::Args)]
+pub struct Options {
+    /// How often a thread is interrupted at most.
+    #[arg(long, default_value_t = 3)]
+    preemptions: usize,
+    /// After how long a model of a pair is cut.
+    #[arg(long, default_value_t = 10)]
+    seconds_per_pair: u64,
+    /// For how long in all: pairs whose turn has not come by then are not run.
+    #[arg(long)]
+    seconds: Option<u64>,
+}
+
 /// What was explored of a pair, in whatever role and under whatever policy.
 #[derive(Default)]
 struct Cell {
     executions: usize,
     cut: bool,
+    /// Something of it was not run, as the time was up.
+    left: bool,
 }
 
-/// Explores all pairs and prints the matrix. `true`: no pair failed.
-pub fn run(root: &Path, preemptions: usize, seconds: u64) -> Result<bool, Box<dyn Error>> {
+/// Explores all pairs and prints the matrix. `true`: some were explored, and no pair failed.
+pub fn run(root: &Path, options: &Options) -> Result<bool, Box<dyn Error>> {
     let start = Instant::now();
     let mut campaign = Command::new("cargo");
     campaign.args(["test", "-p", "loom-tests", "--release", "--target-dir", "target/loom"]);
     campaign.args(["--test", "pairs", "--", "campaign", "--exact", "--ignored", "--nocapture"]);
     campaign.env("RUSTFLAGS", "--cfg loom").current_dir(root).stdout(Stdio::piped());
-    campaign.env("PAIRS_PREEMPTIONS", preemptions.to_string());
-    campaign.env("PAIRS_SECONDS", seconds.to_string());
+    campaign.env("PAIRS_PREEMPTIONS", options.preemptions.to_string());
+    campaign.env("PAIRS_SECONDS_PER_PAIR", options.seconds_per_pair.to_string());
+    if let Some(seconds) = options.seconds {
+        campaign.env("PAIRS_SECONDS", seconds.to_string());
+    }
     let mut campaign = campaign.spawn()?;
     let progress = ProgressBar::new_spinner();
     progress.set_style(ProgressStyle::with_template("{spinner} {elapsed} {pos} pairs {msg}")?);
@@ -45,6 +64,10 @@ pub fn run(root: &Path, preemptions: usize, seconds: u64) -> Result<bool, Box<dy
         at.sort_unstable();
         let cell: &mut Cell = cells.entry(at).or_default();
         cell.executions += executions.parse::<usize>()?;
+        if how == "left" {
+            cell.left = true;
+            continue;
+        }
         cell.cut |= how == "cut";
         progress.set_message(format!("{one} against {other}, {policy}"));
         progress.inc(1);
@@ -54,24 +77,33 @@ pub fn run(root: &Path, preemptions: usize, seconds: u64) -> Result<bool, Box<dy
     let passed = campaign.wait()?.success();
     print(&names, &cells);
     let executions: usize = cells.values().map(|cell| cell.executions).sum();
-    let complete = cells.values().filter(|cell| !cell.cut).count();
+    let complete = cells.values().filter(|cell| !cell.cut && !cell.left).count();
+    let left = cells.values().filter(|cell| cell.left).count();
     println!(
-        "\n{} pairs, {complete} of them complete, at {preemptions} preemptions: {explored} models, \
-         {executions} executions in {} s",
+        "\n{} pairs, {complete} of them complete, {left} not run or not in each way, at {} preemptions: \
+         {explored} models, {executions} executions in {} s",
         cells.len(),
+        options.preemptions,
         start.elapsed().as_secs(),
     );
+    if explored == 0 {
+        return Err("no model of a pair was seen".into());
+    }
     Ok(passed)
 }
 
 fn print(names: &[String], cells: &BTreeMap<[usize; 2], Cell>) {
-    println!("Executions of each pair; `*`: cut. Columns are numbered as the rows are.\n");
+    println!(
+        "Executions of each pair; `*`: cut, `-`: not run, or not in each way. Columns are numbered as the rows are.\n"
+    );
     let numbers: Vec<String> = (1..=names.len()).map(|number| number.to_string()).collect();
     println!("| | {} |\n|---|{}", numbers.join(" | "), "---:|".repeat(names.len()));
     for (row, name) in names.iter().enumerate() {
         let columns = (0..names.len()).map(|column| match cells.get(&[row, column]) {
-            Some(Cell { executions, cut }) => {
-                format!("{}{}", short(*executions), if *cut { "*" } else { "" })
+            Some(Cell { executions, cut, left }) => {
+                let mark = |is: bool, mark| if is { mark } else { "" };
+                let executions = if *executions > 0 { short(*executions) } else { String::new() };
+                format!("{executions}{}{}", mark(*cut, "*"), mark(*left, "-"))
             }
             None => String::new(),
         });
