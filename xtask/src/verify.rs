@@ -1,4 +1,5 @@
-//! One entry for all layers: each is run, one after the other, and what came of it is put in one table.
+//! One entry for the layers: each that is wanted is run, one after the other, and what came of it is put in one
+//! table.
 
 mod layers;
 
@@ -15,19 +16,19 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::Result;
 use layers::{Depth, LAYERS, Layer};
 
-/// What a campaign is to do, and for how long.
+/// Which layers, and how deep.
 #[derive(clap::Args)]
 pub struct Options {
     /// The share of each layer that goes before every change.
     #[arg(long, conflicts_with = "campaign")]
     quick: bool,
-    /// Every layer deeper, for about so many HOURS together.
+    /// Every layer, also those that have no recorded depth, for about so many HOURS together.
     #[arg(long, value_name = "HOURS")]
     campaign: Option<f64>,
     /// Only layers whose name contains this.
     #[arg(long, default_value = "")]
     only: String,
-    /// Says what would be run.
+    /// Says what would be run, and by which commands.
     #[arg(long)]
     list: bool,
 }
@@ -43,8 +44,8 @@ struct Outcome {
     last: VecDeque<String>,
 }
 
-/// How many lines of a layer a campaign keeps.
-const KEPT: usize = 12;
+/// How many lines of a layer a campaign keeps: a matrix of all pairs is among them.
+const KEPT: usize = 45;
 
 /// `true`: every layer passed. All are run, also after one that failed.
 pub fn run(root: &Path, options: &Options) -> Result<bool> {
@@ -54,7 +55,7 @@ pub fn run(root: &Path, options: &Options) -> Result<bool> {
         _ => Depth::Recorded,
     };
     let hours = options.campaign.unwrap_or_default();
-    if hours < 0.0 || !hours.is_finite() {
+    if depth == Depth::Campaign && (hours <= 0.0 || !hours.is_finite()) {
         return Err("a campaign takes a positive number of hours".into());
     }
     let wanted = LAYERS.iter().filter(|layer| layer.name.contains(&options.only));
@@ -144,16 +145,22 @@ fn one(
             last.push_front(line);
         }
     }
-    let status = child.wait()?;
-    let is_up = is_endless && status.code() == Some(124);
-    let end = match (status.success(), is_up) {
-        (true, _) => "passed",
-        (_, true) => "passed, until its time was up",
-        _ => "FAILED",
-    };
-    let passed = status.success() || is_up;
+    let (end, passed) = end(is_endless, child.wait()?.code());
     let command = typed(command, seconds);
     Ok(Outcome { layer, command, took: start.elapsed(), end, passed, last })
+}
+
+/// What the exit status of a layer means, and whether that is good enough.
+fn end(is_endless: bool, status: Option<i32>) -> (&'static str, bool) {
+    match (is_endless, status) {
+        (_, Some(0)) => ("passed", true),
+        // Of `timeout`.
+        (true, Some(124)) => ("until its time was up; survivors so far: see its output", true),
+        // Of cargo-mutants. Which of them are justified, `mutants/SURVIVORS.md` says in prose.
+        (true, Some(2)) => ("survivors: compare its output to mutants/SURVIVORS.md", true),
+        (true, Some(3)) => ("tests that hung: compare its output to mutants/SURVIVORS.md", true),
+        _ => ("FAILED", false),
+    }
 }
 
 /// A command as one would type it.
@@ -184,21 +191,47 @@ fn table(outcomes: &[Outcome]) -> String {
     table
 }
 
-/// Keeps a campaign's table, and the ends of what its layers printed, under its date.
+/// Keeps a campaign's table, and the ends of what its layers printed, under its date and time.
 fn keep(root: &Path, hours: f64, table: &str, outcomes: &[Outcome]) -> Result<PathBuf> {
     let say = |program: &str, arguments: &[&str]| -> Result<String> {
         let output = Command::new(program).args(arguments).current_dir(root).output()?;
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     };
-    let when = say("date", &["-u", "+%Y-%m-%d"])?;
+    let when = say("date", &["-u", "+%Y-%m-%d %H%M"])?;
     let commit = say("git", &["describe", "--always", "--dirty"])?;
-    let file = root.join("campaigns").join(format!("{when}.md"));
+    let file = root.join("campaigns").join(format!("{}.md", when.replace(' ', "-")));
     fs::create_dir_all(root.join("campaigns"))?;
-    let mut text = format!("# Campaign of {when}, {hours} h, on {commit}\n\n{table}");
+    let mut text = format!("# Campaign of {when} UTC, {hours} h, on {commit}\n\n{table}");
     for Outcome { layer, last, .. } in outcomes {
         let last: Vec<_> = last.iter().rev().map(String::as_str).collect();
         write!(text, "\n## {}\n\n```text\n{}\n```\n", layer.name, last.join("\n"))?;
     }
     fs::write(&file, text)?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_endless_layer_may_have_survivors() {
+        assert!(end(false, Some(0)).1 && end(true, Some(0)).1);
+        for status in [Some(1), Some(2), Some(3), Some(4), Some(124), None] {
+            assert_eq!(end(false, status), ("FAILED", false), "{status:?}");
+        }
+        for status in [2, 3, 124] {
+            let (end, passed) = end(true, Some(status));
+            assert!(passed && end.contains("output"), "{status}: {end}");
+        }
+        for status in [Some(1), Some(4), Some(137), None] {
+            assert_eq!(end(true, status), ("FAILED", false), "{status:?}");
+        }
+    }
+
+    #[test]
+    fn shares_are_hundredths() {
+        let shares = LAYERS.iter().filter_map(|layer| layer.campaign.as_ref());
+        assert_eq!(shares.map(|campaign| campaign.share).sum::<u64>(), 100);
+    }
 }

@@ -5,10 +5,11 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::is_past;
 use super::sites::Site;
 use crate::Result;
 use crate::scratch::{self, End, Ran};
@@ -103,8 +104,9 @@ const CUT: &str = "10";
 const SLOW: f64 = 3.0;
 
 impl Layers {
-    /// Takes the times of all models on the code as it is, once: `models` keeps them.
-    pub fn new(root: &Path) -> Result<Self> {
+    /// Takes the times of all models on the code as it is, once: `models` keeps them. `None`: the time was up
+    /// before it had them all.
+    pub fn new(root: &Path, until: Option<Instant>) -> Result<Option<Self>> {
         let scratch = root.join("target/orderings");
         let tree = scratch.join("tree");
         scratch::copy_tracked(root, &tree)?;
@@ -118,11 +120,13 @@ impl Layers {
             scratch,
             models: Vec::new(),
         };
-        layers.models = layers.measure()?;
-        Ok(layers)
+        Ok(layers.measure(until)?.map(|models| {
+            layers.models = models;
+            layers
+        }))
     }
 
-    fn measure(&self) -> Result<Vec<Model>> {
+    fn measure(&self, until: Option<Instant>) -> Result<Option<Vec<Model>>> {
         let kept = self.scratch.join("models.json");
         let known: Vec<Model> = match fs::read(&kept) {
             Ok(text) => serde_json::from_slice(&text)?,
@@ -139,6 +143,9 @@ impl Layers {
             model.seconds = if let Some(model) = known.iter().find(is_it) {
                 model.seconds
             } else {
+                if is_past(until) {
+                    return Ok(None);
+                }
                 eprintln!("{path}, as it is");
                 let ran = self.explore(&program, &model, Duration::from_secs(3_600))?;
                 if let End::Badly(said) = ran.end
@@ -149,9 +156,14 @@ impl Layers {
                 ran.took.as_secs_f64()
             };
             models.push(model);
+            // Now, as this takes long, and may be ended.
+            let others = known
+                .iter()
+                .filter(|known| models.iter().all(|model: &Model| model.path() != known.path()));
+            let all: Vec<_> = models.iter().chain(others).collect();
+            fs::write(&kept, serde_json::to_vec_pretty(&all)?)?;
         }
-        fs::write(kept, serde_json::to_vec_pretty(&models)?)?;
-        Ok(models)
+        Ok(Some(models))
     }
 
     /// The program with all models: one, as most of what they are made of is the same. `None`: it does not
