@@ -1,4 +1,5 @@
-//! A connect that races the end of the registry is refused or retired.
+//! E, G: a connect that races the end of the registry is refused, with all it brought handed back, or retired; no
+//! place stays taken, and its stream is dropped once.
 #![cfg(loom)]
 
 use loom_tests::{Ledger, model, small, spawn};
