@@ -1,14 +1,17 @@
 //! Seeded bugs: each a patch with a header that names the letter it breaks and the check that must see it.
 
 mod catalogue;
+mod killer;
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Instant;
 
 use crate::{Result, scratch};
 use catalogue::Mutant;
+use killer::{End, Killer};
 
 /// Which to run.
 #[derive(clap::Args)]
@@ -24,30 +27,57 @@ pub struct Options {
 /// Runs every mutant that is wanted. `true`: all were killed.
 pub fn run(root: &Path, options: &Options) -> Result<bool> {
     let mutants = catalogue::read(root)?;
-    let (mut killed, mut all) = (0, 0);
-    println!("| mutant | letter | layer | seconds | killed |\n|---|---|---|---:|---|");
     let is_wanted = |mutant: &&Mutant| {
         mutant.name.contains(&options.only) && (mutant.is_quick || !options.quick)
     };
-    for mutant in mutants.iter().filter(is_wanted) {
+    let wanted: Vec<&Mutant> = mutants.iter().filter(is_wanted).collect();
+    try_clean(root, wanted.iter().map(|mutant| &mutant.killer).collect())?;
+    println!("| mutant | letter | layer | seconds | killed |\n|---|---|---|---:|---|");
+    let mut killed = 0;
+    for mutant in &wanted {
         let start = Instant::now();
         let dies = try_one(root, mutant)?;
         let Mutant { name, letter, killer, bug, .. } = mutant;
         let verdict = if dies { "yes".to_owned() } else { format!("NO: {bug}") };
-        println!("| {name} | {letter} | {killer} | {} | {verdict} |", start.elapsed().as_secs());
+        let (killer, took) = (&killer.text, start.elapsed().as_secs());
+        println!("| {name} | {letter} | {killer} | {took} | {verdict} |");
         killed += usize::from(dies);
-        all += 1;
     }
-    println!("\n{killed} of {all} killed");
-    Ok(killed == all && all > 0)
+    println!("\n{killed} of {} killed", wanted.len());
+    Ok(killed == wanted.len() && killed > 0)
+}
+
+/// Runs each check on the copy as it is: one that fails there would kill whatever it is given.
+fn try_clean(root: &Path, killers: BTreeSet<&Killer>) -> Result<()> {
+    let (scratch, tree) = copy(root)?;
+    for (at, killer) in killers.iter().enumerate() {
+        let start = Instant::now();
+        let end = killer.run(&scratch, &tree)?;
+        let (text, took) = (&killer.text, start.elapsed().as_secs());
+        eprintln!("without a bug, {} of {}: {text}, {took} s", at + 1, killers.len());
+        match end {
+            End::Passes => {}
+            End::Fails => return Err(format!("{text} fails without a bug").into()),
+            End::DoesNotCompile => {
+                return Err(format!("{text} does not compile without a bug").into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where things are built, and a clean copy of the repository there.
+fn copy(root: &Path) -> Result<(PathBuf, PathBuf)> {
+    let scratch = root.join("target/mutants");
+    let tree = scratch.join("tree");
+    scratch::copy_tracked(root, &tree)?;
+    Ok((scratch, tree))
 }
 
 /// Whether the check fails on a copy with the bug. A patch that does not apply, or does not compile, is an
 /// error.
 fn try_one(root: &Path, mutant: &Mutant) -> Result<bool> {
-    let scratch = root.join("target/mutants");
-    let tree = scratch.join("tree");
-    scratch::copy_tracked(root, &tree)?;
+    let (scratch, tree) = copy(root)?;
     let patch = scratch.join("patch");
     fs::write(&patch, &mutant.patch)?;
     let mut apply = Command::new("git");
@@ -57,43 +87,8 @@ fn try_one(root: &Path, mutant: &Mutant) -> Result<bool> {
     if !apply.status()?.success() {
         return Err(format!("{} does not apply any more", mutant.name).into());
     }
-    let mut words = mutant.killer.split_whitespace();
-    let layer = words.next().ok_or_else(|| format!("{}: no layer", mutant.name))?;
-    let rest: Vec<&str> = words.collect();
-    let check = |build_only: bool| -> Result<bool> {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.arg("test").current_dir(&tree);
-        let (target, filter) = match (layer, rest.as_slice()) {
-            ("loom", [file, filter]) => {
-                cargo.args(["-p", "loom-tests", "--release", "--test", file]);
-                cargo.env("RUSTFLAGS", "--cfg loom");
-                ("loom", *filter)
-            }
-            ("contract", [filter]) => {
-                cargo.args(["--test", "contract"]);
-                ("plain", *filter)
-            }
-            ("linearizable", [filter]) => {
-                cargo.args(["--features", "steps", "--test", "linearizable"]);
-                ("steps", *filter)
-            }
-            ("stall" | "unit", [filter]) => {
-                cargo.args(["--lib"]);
-                ("plain", *filter)
-            }
-            _ => return Err(format!("{}: no such layer: {}", mutant.name, mutant.killer).into()),
-        };
-        cargo.env("CARGO_TARGET_DIR", scratch.join(target));
-        cargo.stdout(Stdio::null()).stderr(Stdio::null());
-        if build_only {
-            cargo.arg("--no-run");
-        } else {
-            cargo.arg(filter);
-        }
-        Ok(cargo.status()?.success())
-    };
-    if !check(true)? {
-        return Err(format!("{} does not compile", mutant.name).into());
+    match mutant.killer.run(&scratch, &tree)? {
+        End::DoesNotCompile => Err(format!("{} does not compile", mutant.name).into()),
+        end => Ok(end == End::Fails),
     }
-    Ok(!check(false)?)
 }

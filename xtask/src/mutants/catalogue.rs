@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use super::killer::Killer;
 use crate::Result;
 
 /// One patch.
@@ -11,8 +12,7 @@ pub struct Mutant {
     pub name: String,
     pub letter: String,
     pub bug: String,
-    /// A layer and a filter of its tests.
-    pub killer: String,
+    pub killer: Killer,
     pub is_quick: bool,
     pub patch: String,
 }
@@ -48,7 +48,7 @@ fn parse(path: &Path) -> Result<Mutant> {
     Ok(Mutant {
         letter: field("Letter:")?,
         bug: field("Bug:")?,
-        killer: field("Killed by:")?,
+        killer: Killer::parse(&field("Killed by:")?).map_err(|error| format!("{name}: {error}"))?,
         is_quick: value("Quick:").is_some_and(|value| value == "yes"),
         patch,
         name,
