@@ -27,6 +27,16 @@ pub fn with_hook<R>(hook: impl FnMut() + 'static, f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// Bytes of the two tables: what else [`Stats::bytes`](crate::Stats::bytes) has would hide whether these grew.
+#[cfg(feature = "steps")]
+pub fn bytes_of_tables<Id, Node, Info, Stream, S>(
+    registry: &crate::Registry<Id, Node, Info, Stream, S>,
+) -> usize {
+    let tandem = registry.tandem();
+    let pin = tandem.pin();
+    tandem.ids.bytes(&pin) + tandem.nodes.bytes(&pin)
+}
+
 #[inline]
 pub(crate) fn step() {
     #[cfg(shuttle)]

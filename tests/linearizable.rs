@@ -9,9 +9,11 @@
 //! ```
 //!
 //! In the other half the threads run free and yield at random such operations; without that, hardly any
-//! two calls of such short histories overlap. A history that nothing explains is printed whole and made
+//! two calls of such short histories overlap. Such a history does not replay: its seed makes the same
+//! calls, and not when they meet. One of either sort that nothing explains is printed whole and made
 //! shorter. `HISTORIES=n` sets how many are checked in all, `HISTORY_MODE=baton` or `free` that all are of
-//! one sort; for a campaign:
+//! one sort. Of each kind and sort, half have to overlap, and some have to grow their tables (`campaign`);
+//! for a campaign:
 //!
 //! ```text
 //! HISTORIES=10000000 cargo test --features steps --test linearizable -- --nocapture

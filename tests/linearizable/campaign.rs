@@ -19,6 +19,12 @@ const HISTORIES: u64 = 200_000;
 /// How many one takes the first crew for, before another has its turn.
 const SHARE: u64 = 500;
 
+/// In how many of a hundred histories, of each kind and mode, a table has to grow: 12 to 20 were seen to.
+const GROWN: u64 = 8;
+
+/// Of fewer histories than that, chance would decide.
+const FEW: u64 = 100;
+
 /// What came of the histories of one mode.
 #[derive(Clone, Copy, Default)]
 struct Tally {
@@ -27,6 +33,8 @@ struct Tally {
     /// Pairs of calls that overlapped.
     pairs: u64,
     steps: u64,
+    /// Those in which a table grew while the threads ran.
+    grown: u64,
     /// States of the longest search.
     longest: usize,
     recording: Duration,
@@ -47,7 +55,7 @@ impl Tally {
             let seed = 4 * number + kind;
             let start = Instant::now();
             let recorded = record(seed, mode, workers, ledger);
-            let Recorded { history, rules, steps } = match recorded {
+            let Recorded { history, rules, steps, grew } = match recorded {
                 Ok(recorded) => recorded,
                 Err(panic) => return Err(report(seed, mode, &said(&panic))),
             };
@@ -57,6 +65,7 @@ impl Tally {
             self.overlapping += u64::from(pairs > 0);
             self.pairs += pairs;
             self.steps += steps;
+            self.grown += u64::from(grew);
             let (right, states) = is_linearizable(&history, rules);
             self.longest = self.longest.max(states);
             self.recording += recorded;
@@ -76,11 +85,12 @@ impl Tally {
         let each = |sum: u64| sum as f64 / self.histories.max(1) as f64;
         format!(
             "{name}, {mode}: {} histories, {}% of them overlapping in {:.1} pairs of calls, {:.0} steps, \
-             at most {} states; recording {:.1?}, checking {:.1?}",
+             {:.1}% with tables that grew, at most {} states; recording {:.1?}, checking {:.1?}",
             self.histories,
             100 * self.overlapping / self.histories.max(1),
             each(self.pairs),
             each(self.steps),
+            100.0 * each(self.grown),
             self.longest,
             self.recording,
             self.checking,
@@ -169,6 +179,10 @@ pub fn check_all(name: &str, kind: u64) {
             2 * tally.overlapping >= tally.histories,
             "less than half of the histories overlap"
         );
+        assert!(
+            tally.histories < FEW || 100 * tally.grown >= GROWN * tally.histories,
+            "in less than {GROWN}% of the histories tables grew"
+        );
     }
 }
 
@@ -178,7 +192,7 @@ pub fn replayed(seed: u64) -> Result<String, String> {
     let workers = std::sync::Arc::clone(&crew.workers);
     crew.lead(move || {
         let recorded = record(seed, Mode::Baton, &workers, &FIRST_LEDGER);
-        let Recorded { history, rules, steps } =
+        let Recorded { history, rules, steps, .. } =
             recorded.map_err(|panic| format!("seed {seed}: {}", said(&panic)))?;
         let text = format!("seed {seed}, {rules:?}, {steps} steps:\n{history}");
         let (right, states) = is_linearizable(&history, rules);

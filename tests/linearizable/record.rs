@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use tandem_registry::steps::with_hook;
+use tandem_registry::steps::{bytes_of_tables, with_hook};
 use tandem_registry::{ClientKey, NewClient, Policy, Registry, StreamKey};
 
 use super::baton::{Baton, Panic, Workers};
@@ -48,6 +48,8 @@ pub struct Recorded {
     pub rules: Rules,
     /// Steps that were taken with the baton.
     pub steps: u64,
+    /// A table grew while the threads ran.
+    pub grew: bool,
 }
 
 /// What a seed says of the registry.
@@ -81,7 +83,7 @@ impl Setting {
     }
 
     fn build(&self) -> Small {
-        // Few lines, so that the tables grow meanwhile.
+        // Few lines, so that the tables grow meanwhile: `campaign` counts in how many histories they do.
         let builder = Registry::builder().shards(1).on_conflict(self.rules.policy);
         let builder = match self.rules.limit {
             Some(limit) => builder.max_clients(limit + usize::from(self.bystanders)),
@@ -119,7 +121,7 @@ pub fn record(
     for part in &mut parts {
         part.learn(&first);
     }
-    let mut steps = 0;
+    let (mut steps, mut grew) = (0, false);
     for round in 0..setting.rounds {
         if round > 0 {
             let stashes = parts.iter_mut().map(Part::take_stash).collect();
@@ -134,9 +136,11 @@ pub fn record(
                 part
             }
         });
+        let bytes = bytes_of_tables(&registry);
         let taken;
         (parts, taken) = at_once(mode, &mut rng, workers, jobs.collect())?;
         steps += taken;
+        grew |= bytes_of_tables(&registry) > bytes;
     }
     first.look_around(&registry);
     let stashes: Vec<Stash> = parts.iter_mut().map(Part::take_stash).collect();
@@ -145,7 +149,7 @@ pub fn record(
     drop(registry);
     ledger.assert_live(values);
     let parts = [first].into_iter().chain(parts);
-    Ok(Recorded { history: history_of(parts.collect()), rules: setting.rules, steps })
+    Ok(Recorded { history: history_of(parts.collect()), rules: setting.rules, steps, grew })
 }
 
 /// Has each worker do one of the jobs. With their results goes how many steps they took, with the baton.
