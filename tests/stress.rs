@@ -1,5 +1,6 @@
-//! Four threads do everything at once on a few hundred names, ten million operations in all, and
-//! at the end every value that was made has been dropped once. Each value has a counter of its own.
+//! Four threads do everything at once on a few hundred names, ten million operations in all, or as many as
+//! `OPERATIONS` says, and at the end every value that was made has been dropped once. Each value has a
+//! counter of its own.
 
 mod fixtures;
 
@@ -21,8 +22,8 @@ use tandem_registry::{
 };
 
 const THREADS: usize = 4;
-/// Of each thread in each configuration; there are five.
-const OPERATIONS: usize = 520_000;
+/// Of all threads in all configurations.
+const OPERATIONS: usize = 10_400_000;
 /// Guards are held, and the limit is looked at, for so many operations.
 const CHUNK: usize = 64;
 const IDS: u64 = 300;
@@ -55,8 +56,8 @@ struct Worker<'r, S> {
 }
 
 impl<S: BuildHasher> Worker<'_, S> {
-    fn run(&mut self) {
-        for chunk in 0..OPERATIONS / CHUNK {
+    fn run(&mut self, chunks: usize) {
+        for chunk in 0..chunks {
             let registry = self.registry;
             // Every fourth chunk runs under one guard, which keeps alive what it has reached.
             let guard = (chunk % 4 == 0).then(|| registry.pin());
@@ -220,7 +221,8 @@ struct Configuration {
     hash_bits: u32,
 }
 
-fn stress(configuration: &Configuration) {
+/// `chunks`: of each thread.
+fn stress(configuration: &Configuration, chunks: usize) {
     let started = Instant::now();
     let mut builder = Registry::builder()
         .hasher(FewBits(configuration.hash_bits))
@@ -254,7 +256,7 @@ fn stress(configuration: &Configuration) {
                         removed: Vec::new(),
                         detached: Vec::new(),
                     };
-                    worker.run();
+                    worker.run(chunks);
                 });
             }
         });
@@ -278,7 +280,7 @@ fn stress(configuration: &Configuration) {
         "{}: {} operations in {:.1?}: {connected} connected, {evicted} evicted, {ended} disconnected, \
          {} refused, {} attached, {} found; {made} values made, each dropped once; {stats:?}",
         configuration.name,
-        THREADS * (OPERATIONS / CHUNK) * CHUNK,
+        THREADS * chunks * CHUNK,
         started.elapsed(),
         tally.refused.into_inner(),
         tally.attached.into_inner(),
@@ -326,7 +328,9 @@ fn every_value_is_dropped_once() {
             hash_bits: 4,
         },
     ];
+    let wanted = std::env::var("OPERATIONS").ok().and_then(|text| text.parse().ok());
+    let chunks = wanted.unwrap_or(OPERATIONS) / configurations.len() / THREADS / CHUNK;
     for configuration in &configurations {
-        stress(configuration);
+        stress(configuration, chunks);
     }
 }

@@ -266,13 +266,15 @@ impl Layers {
         let suppressions = self.tree.join(".ci/tsan.supp");
         let options = format!("suppressions={} halt_on_error=1", suppressions.display());
         let mut all = Ran { end: End::Well, took: Duration::ZERO };
-        // In the second one chains overflow.
-        for flags in [
-            ["--operations", "20000", "--hash-bits", "64"],
-            ["--operations", "4000", "--hash-bits", "5"],
-        ] {
+        // In the last one chains overflow.
+        let runs = [
+            "--operations 20000",
+            "--operations 5000 --reject --max-clients 100",
+            "--operations 4000 --hash-bits 5",
+        ];
+        for flags in runs {
             let mut churn = Command::new(&program);
-            churn.args(["--threads", "3", "--nodes", "200"]).args(flags);
+            churn.args(["--threads", "3", "--nodes", "200"]).args(flags.split(' '));
             churn.env("TSAN_OPTIONS", &options);
             let log = self.scratch.join("log");
             let ran = scratch::run(&churn, Duration::from_secs(120), &log)?;
