@@ -1,33 +1,47 @@
 //! What a client leaves to newcomers: its place to an *heir*, and its end to an *evictor* (D, E).
 //!
 //! Whoever comes first is appointed. The heir's word is also the token of the place: at the end of the
-//! client it is exchanged for `ENDED`, so that a promise that is broken at that moment neither loses the
-//! place nor doubles it. The evictor's word is the token of the evicted client: whoever exchanges it for
+//! client it is marked `ENDED`, so that a promise that is broken, or passed on, at that moment neither loses
+//! the place nor doubles it. The evictor's word is the token of the evicted client: whoever exchanges it for
 //! `CLAIMED` unlinks it and hands it over.
 
-use super::{Address, Slots};
+use super::{Address, MAX_SLOTS, Slots};
 use crate::reclaim::Pin;
-use crate::sync::{AtomicU32, Ordering, fence};
+use crate::sync::{Ordering, fence};
 
 impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
     /// Who is promised the place of `slot`: `newcomer`, if nobody was before. `None`: it has ended.
     pub(crate) fn promise(&self, slot: u32, newcomer: u32) -> Option<u32> {
-        let heir = appoint(&self.cold(slot).heir, newcomer);
-        (heir != ENDED - 1).then_some(heir)
+        // AcqRel, Acquire on failure: whoever meets an appointed slot sees its word past `Entering`.
+        let heir = &self.cold(slot).heir;
+        match heir.compare_exchange(0, newcomer + 1, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => Some(newcomer),
+            Err(heir) => (heir & ENDED == 0).then(|| heir - 1),
+        }
     }
 
-    /// Gives a promise back that `newcomer` will not use. `false`: the client has ended, and left its
-    /// place to the newcomer.
+    /// Passes the promise of an heir that was refused on to `newcomer`. `false`: it is another's by now, or
+    /// broken, or the client has ended.
+    pub(crate) fn pass_promise_on(&self, slot: u32, heir: u32, newcomer: u32) -> bool {
+        // AcqRel: as in `promise`. Relaxed on failure: not used.
+        let word = &self.cold(slot).heir;
+        let (old, new) = (heir + 1, newcomer + 1);
+        word.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Gives a promise back that `newcomer` will not use, if it has not been passed on. `false`: the client has
+    /// ended, and left its place to the newcomer.
     pub(crate) fn break_promise(&self, slot: u32, newcomer: u32) -> bool {
-        // AcqRel, Acquire on failure: as in `appoint`. Partner: `inherit`, of which only one comes first.
+        // AcqRel, Acquire on failure: as in `promise`. Partner: `inherit`, of which only one comes first.
         let heir = &self.cold(slot).heir;
-        heir.compare_exchange(newcomer + 1, 0, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        heir.compare_exchange(newcomer + 1, 0, Ordering::AcqRel, Ordering::Acquire)
+            != Err(ENDED | newcomer + 1)
     }
 
     /// The end of a client whose place is claimed: whether a newcomer has it now.
     pub(crate) fn inherit(&self, slot: u32) -> bool {
         // AcqRel: see `break_promise`.
-        self.cold(slot).heir.swap(ENDED, Ordering::AcqRel) != 0
+        self.cold(slot).heir.fetch_or(ENDED, Ordering::AcqRel) != 0
     }
 
     /// Has `slot` be handed to `newcomer`, should it be evicted, if it is promised to nobody who has yet
@@ -105,14 +119,7 @@ impl Evictor {
 /// In the place of an evictor: the client was handed over.
 const CLAIMED: u64 = u64::MAX;
 
-/// In the place of an heir: the client has ended, and its place went to the one that stood here.
-const ENDED: u32 = u32::MAX;
+/// Set on an heir's word: the client has ended, and its place went to that heir.
+const ENDED: u32 = 1 << 31;
 
-/// Sets an empty word to a slot, and says what it holds then.
-fn appoint(word: &AtomicU32, slot: u32) -> u32 {
-    // AcqRel, Acquire on failure: whoever meets an appointed slot sees its word past `Entering`.
-    match word.compare_exchange(0, slot + 1, Ordering::AcqRel, Ordering::Acquire) {
-        Ok(_) => slot,
-        Err(appointed) => appointed - 1,
-    }
-}
+const _: () = assert!(MAX_SLOTS < ENDED);

@@ -188,13 +188,10 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
                 _ => return self.clear_the_way(rival, call),
             }
         }
-        if !attempt.own
-            && let Some(older) = conflict
-            && self.claim(older, slot, attempt, call)
-        {
-            return;
-        }
         if !attempt.own {
+            if let Some(older) = conflict {
+                return self.claim(older, slot, attempt, call);
+            }
             let refusal = match self.places.take(call.pin.thread()) {
                 Ask::Taken => None,
                 Ask::Full => Some(Refusal::Full),
@@ -211,24 +208,25 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
     }
 
     /// Has the older client's place promised to `me` and arms `me`, or helps whoever it is promised to.
-    /// `false`: it is promised to one that gave up, so there is no place to be had from it now.
-    fn claim(&self, older: u32, me: u32, attempt: &mut Attempt, call: &mut Call<'_>) -> bool {
+    fn claim(&self, older: u32, me: u32, attempt: &mut Attempt, call: &mut Call<'_>) {
         let Some(heir) = self.slots.promise(older, me) else {
-            return true;
+            return;
         };
-        if heir == me {
+        // The pin keeps the heir's slot from being another's: it was the heir when the pin was held.
+        let theirs = self.slots.see(heir, &call.pin).word;
+        let has_given_up = heir != me && theirs.is_refused();
+        if heir == me || has_given_up && self.slots.pass_promise_on(older, heir, me) {
             attempt.benefactor = Some(older);
         }
-        let theirs = self.slots.see(heir, &call.pin).word;
         if theirs.is_refused() {
-            return false;
+            return;
         }
         let word = self.slots.see(older, &call.pin).word;
         if word.phase() != Phase::Live {
-            return true;
+            return;
         }
         if !word.is_claimed() && !self.slots.step(older, word, word.claimed()) {
-            return true;
+            return;
         }
         match theirs.phase() {
             Phase::Waiting => {
@@ -241,7 +239,6 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
             Phase::Taking => self.settle(heir, call),
             _ => {}
         }
-        true
     }
 
     /// Undoes the entering of a refused record. The contents come back, unless it was a panic.
