@@ -34,8 +34,9 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
     pub(crate) fn break_promise(&self, slot: u32, newcomer: u32) -> bool {
         // AcqRel, Acquire on failure: as in `promise`. Partner: `inherit`, of which only one comes first.
         let heir = &self.cold(slot).heir;
-        heir.compare_exchange(newcomer + 1, 0, Ordering::AcqRel, Ordering::Acquire)
-            != Err(ENDED | newcomer + 1)
+        let mine = newcomer + 1;
+        let broken = heir.compare_exchange(mine, 0, Ordering::AcqRel, Ordering::Acquire);
+        broken != Err(ENDED | mine)
     }
 
     /// The end of a client whose place is claimed: whether a newcomer has it now.

@@ -1,6 +1,7 @@
 //! Orders of three threads that no single stop shows.
 
 use std::cell::Cell;
+use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -85,8 +86,13 @@ thread_local! {
     static RETURN: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
-#[derive(Hash)]
 struct Touchy(u64);
+
+impl Hash for Touchy {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
 
 impl PartialEq for Touchy {
     fn eq(&self, other: &Self) -> bool {
