@@ -81,6 +81,74 @@ fn a_client_that_ended_is_not_adopted() {
     }
 }
 
+/// Whoever ends a newcomer that has committed completes its takeover first: those that it displaces do not
+/// come back (D).
+#[test]
+fn a_newcomer_that_ends_takes_those_along_that_it_displaces() {
+    for (id, node) in [(1, 3), (3, 1), (1, 1), (1, 2)] {
+        for k in 0.. {
+            let stage = Arc::new(Stage::new(|builder| builder, false));
+            let (newcomer, was_stopped) = {
+                let stage = Arc::clone(&stage);
+                Paced::run(after(k), move || stage.connect(id, node))
+            };
+            let what = format!("connect ({id}, {node}), ended at its step {k}");
+            let key = stage.registry.key(&id).filter(|key| *key != stage.one);
+            if let Some(key) = key {
+                stage.registry.disconnect_key(key);
+                assert_eq!(stage.registry.key(&id), None, "{what}");
+                assert_eq!(stage.registry.key_by_node(&node), None, "{what}");
+            }
+            newcomer.finish();
+            Arc::into_inner(stage).unwrap().check(&what);
+            if !was_stopped {
+                assert!(key.is_some());
+                break;
+            }
+        }
+    }
+}
+
+/// A helper of a takeover that slept until it was over, and its newcomer gone, evicts no client that came
+/// after that, though the generation of its slot says less (D).
+#[test]
+fn a_helper_that_slept_spares_who_came_later() {
+    for k in 0.. {
+        let stage = Arc::new(Stage::new(|builder| builder, false));
+        // Older incarnations in its slot: the newcomer's generation is raised above that of the client.
+        for _ in 0..3 {
+            stage.registry.disconnect(&1);
+            stage.registry.flush();
+            stage.connect(1, 1);
+        }
+        let older = stage.registry.key(&1).unwrap();
+        let mut newcomer = {
+            let stage = Arc::clone(&stage);
+            Paced::run(after(0), move || stage.connect(1, 3)).0
+        };
+        while stage.registry.key(&1) == Some(older) {
+            assert!(newcomer.go_on(after(0)));
+        }
+        let key = stage.registry.key(&1).unwrap();
+        let (helper, was_stopped) = {
+            let stage = Arc::clone(&stage);
+            Paced::run(after(k), move || drop(stage.registry.disconnect_key(key)))
+        };
+        newcomer.finish();
+        drop(stage.registry.disconnect_key(key));
+        stage.connect(1, 4);
+        let later = stage.registry.key(&1).unwrap();
+        assert!(later.generation < key.generation);
+        helper.finish();
+        let what = format!("a helper that slept at step {k}");
+        assert_eq!(stage.registry.key(&1), Some(later), "{what}");
+        Arc::into_inner(stage).unwrap().check(&what);
+        if !was_stopped {
+            return;
+        }
+    }
+}
+
 thread_local! {
     /// How many more comparisons on this thread return.
     static RETURN: Cell<usize> = const { Cell::new(usize::MAX) };
