@@ -150,6 +150,14 @@ const LOOKUPS: &[(&str, Act)] = &[
     ("keys", |stage| forget((stage.registry.key(&1), stage.registry.key_by_node(&11)))),
     ("batch", |stage| stage.registry.pin().routes_batch(&[1, 2, 3, 11], |_, _| ())),
     ("iterate", |stage| forget(stage.registry.pin().iter().count())),
+    ("contains", |stage| forget(stage.registry.contains(&1))),
+    ("with a stream", |stage| forget(stage.registry.with_stream(&1, |_| ()))),
+    ("repin", |stage| {
+        let mut guard = stage.registry.pin();
+        guard.repin();
+        forget(guard.stream(&1));
+    }),
+    ("length", |stage| forget((stage.registry.len(), stage.registry.is_empty()))),
     ("every stream", |stage| stage.registry.for_each_stream(|_, _| ())),
     ("figures", |stage| forget((stage.registry.stats(), stage.registry.is_closed()))),
 ];

@@ -84,7 +84,7 @@ fn against_a_connect_of_the_name() {
 
 #[test]
 fn two_of_one_owner() {
-    model("aliases: two of one owner", 2, 258).keep_garbage().check(|| {
+    model("aliases: two of one owner", 3, 457).keep_garbage().check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let owner = ledger.connect(&registry, 1, 1, 0);
@@ -105,7 +105,7 @@ fn two_of_one_owner() {
 /// Of an owner that has one already, so that nothing but its list tells the two of each other.
 #[test]
 fn another_against_the_end() {
-    model("aliases: another against the end", 2, 1_054).keep_garbage().check(|| {
+    model("aliases: another against the end", 3, 2_066).keep_garbage().check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let owner = registry.connect(ledger.client(1, 1, 0).alias(8)).unwrap().key;

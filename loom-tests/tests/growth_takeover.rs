@@ -39,7 +39,7 @@ fn taken_over(client: usize) {
 
 #[test]
 fn of_one_at_home() {
-    model("growth_takeover: of one at home", 2, 13_676).keep_garbage().check(|| taken_over(0));
+    model("growth_takeover: of one at home", 3, 22_885).keep_garbage().check(|| taken_over(0));
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn about_to_leave(ledger: &Ledger) -> (Arc<Small>, [ClientKey; 5]) {
 
 #[test]
 fn then_a_lookup() {
-    model("leaving_level: then a lookup", 2, 11_315).keep_garbage().check(|| {
+    model("leaving_level: then a lookup", 3, 78_036).keep_garbage().check(|| {
         let ledger = Ledger::default();
         let (registry, keys) = about_to_leave(&ledger);
         let other = {
