@@ -104,7 +104,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         slot: u32,
         old: Current<NonNull<Swung<Stream>>>,
     ) -> Option<Loose<Stream>> {
-        let value = self.hot(slot).stream.with(|cell| cell.cast::<Stream>());
+        let value = || self.hot(slot).stream.with(|cell| cell.cast::<Stream>());
         self.loosen(slot, old, value, First::<Id, Node, Info, Stream>::dispose_stream)
     }
 
@@ -116,7 +116,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         slot: u32,
         old: Current<NonNull<Swung<Info>>>,
     ) -> Option<Loose<Info>> {
-        let value = self.warm(slot).info.with(|cell| cell.cast::<Info>());
+        let value = || self.warm(slot).info.with(|cell| cell.cast::<Info>());
         self.loosen(slot, old, value, First::<Id, Node, Info, Stream>::dispose_info)
     }
 
@@ -124,7 +124,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         &self,
         slot: u32,
         old: Current<NonNull<Swung<T>>>,
-        value: *const T,
+        value: impl FnOnce() -> *const T,
         dispose: unsafe fn(NonNull<Header>),
     ) -> Option<Loose<T>> {
         match old {
@@ -132,7 +132,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
                 // Relaxed: the caller's pin keeps the slot from being reclaimed before, and the
                 // pile it goes on then orders the count.
                 self.cold(slot).holds.fetch_add(1, Ordering::Relaxed);
-                let value = NonNull::new(value.cast_mut()).expect("a record has an address");
+                let value = NonNull::new(value().cast_mut()).expect("a record has an address");
                 Some(Loose::First { slot, value, dispose })
             }
             Current::Swung(swung) => Some(Loose::Swung(swung)),
