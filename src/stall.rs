@@ -6,6 +6,7 @@
 //! consistent and complete.
 
 mod paced;
+mod promises;
 mod several;
 
 use std::collections::BTreeMap;

@@ -20,6 +20,13 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         }
     }
 
+    /// Whether the place of `slot` is promised.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn is_promised(&self, slot: u32) -> bool {
+        // Relaxed: asked by a test while nobody else runs.
+        self.cold(slot).heir.load(Ordering::Relaxed) != 0
+    }
+
     /// Passes the promise of an heir that was refused on to `newcomer`. `false`: it is another's by now, or
     /// broken, or the client has ended.
     pub(crate) fn pass_promise_on(&self, slot: u32, heir: u32, newcomer: u32) -> bool {

@@ -1,0 +1,108 @@
+//! Places that are promised to newcomers, which do not come to use them (E).
+
+use std::cell::Cell;
+use std::hash::{Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use ahash::RandomState;
+
+use super::{Paced, Stage, after};
+use crate::{NewClient, Registry};
+
+/// One of the two clients that a newcomer displaces ends meanwhile, its place promised to another newcomer that
+/// is refused: there is the place of the one that stays.
+#[test]
+fn a_newcomer_of_two_clients_has_the_place_of_either() {
+    for k in 0.. {
+        let stage = Arc::new(Stage::new(|builder| builder.max_clients(2), false));
+        let on = |act: fn(&Stage)| {
+            let stage = Arc::clone(&stage);
+            move || act(&stage)
+        };
+        let both = |stage: &Stage| {
+            let newcomer = NewClient::new(2, 1, 0).stream(stage.stream());
+            assert!(stage.registry.connect(newcomer).is_ok());
+        };
+        let (newcomer, was_stopped) = Paced::run(after(k), on(both));
+        // Promised, unless the newcomer has got that place by now, or has ended the client.
+        let (mut heir, mut is_on_its_way) = Paced::run(after(0), on(|stage| stage.connect(2, 2)));
+        let two = stage.registry.key(&2).unwrap();
+        while is_on_its_way && !stage.registry.tandem().slots.is_promised(two.slot) {
+            is_on_its_way = heir.go_on(after(0));
+        }
+        // Dead, and with its place.
+        let end = |stage: &Stage| drop(stage.registry.disconnect(&2));
+        let (mut ender, mut is_on_its_way) = Paced::run(after(0), on(end));
+        while is_on_its_way && stage.registry.key(&2).is_some() {
+            is_on_its_way = ender.go_on(after(0));
+        }
+        heir.finish();
+        newcomer.finish();
+        ender.finish();
+        Arc::into_inner(stage).unwrap().check(&format!("stopped at step {k}"));
+        if !was_stopped {
+            return;
+        }
+    }
+}
+
+thread_local! {
+    /// How many more comparisons on this thread return.
+    static RETURN: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+struct Touchy(u64);
+
+impl Hash for Touchy {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl PartialEq for Touchy {
+    fn eq(&self, other: &Self) -> bool {
+        RETURN.set(RETURN.get().checked_sub(1).expect("an `Eq` panics"));
+        self.0 == other.0
+    }
+}
+
+impl Eq for Touchy {}
+
+/// A newcomer needs no place but that of the client it displaces, though that is promised to another newcomer,
+/// which a panic of its `Eq` keeps from taking it (E, I).
+#[test]
+fn a_place_is_not_lost_with_the_newcomer_it_is_promised_to() {
+    for returns in 0..4 {
+        for k in 0.. {
+            let hasher = RandomState::with_seeds(1, 2, 3, 4);
+            let registry = Registry::builder().shards(1).hasher(hasher).max_clients(1).build();
+            let registry = Arc::new(registry.unwrap());
+            let connect = |id| registry.connect(NewClient::new(Touchy(1), id, ()).stream(()));
+            connect(1).unwrap();
+            let (other, was_stopped) = {
+                let registry = Arc::clone(&registry);
+                let connect =
+                    move || drop(registry.connect(NewClient::new(Touchy(1), 2, ()).stream(())));
+                Paced::run(after(k), move || {
+                    RETURN.set(returns);
+                    let _ = catch_unwind(AssertUnwindSafe(connect));
+                })
+            };
+            let what = format!(
+                "while another is stopped at step {k}, before an `Eq` panics after {returns}"
+            );
+            // Else it is being removed after the panic, and has its place until then.
+            let has_older = registry.key(&Touchy(1)).is_some();
+            assert!(connect(3).is_ok() || !has_older, "{what}");
+            other.finish();
+            // None, if the other got as far as to displace that one before it panicked.
+            assert_eq!(registry.len(), registry.pin().iter().count(), "{what}");
+            drop(registry.disconnect(&Touchy(1)));
+            assert_eq!(registry.len(), 0, "{what}");
+            if !was_stopped {
+                break;
+            }
+        }
+    }
+}
