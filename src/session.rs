@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use ahash::RandomState;
 
-use crate::client::{Displaced, NewClient};
+use crate::client::{Connected, Displaced, NewClient};
 use crate::error::ConnectError;
 use crate::key::{ClientKey, StreamKey};
+use crate::reclaim::Panics;
 use crate::registry::Registry;
 use crate::removed::Removed;
 
@@ -62,18 +63,21 @@ where
     /// # Errors
     ///
     /// Those of `connect`.
+    ///
+    /// # Panics
+    ///
+    /// As `connect` does, and if the `Drop` of such an alias panics; nobody is connected then either.
     pub fn session(
         self: &Arc<Self>,
         new: NewClient<Id, Node, Info, Stream>,
     ) -> Opened<Id, Node, Info, Stream, S> {
-        let connected = self.connect(new)?;
-        let session = Session {
-            registry: Arc::clone(self),
-            key: connected.key,
-            stream_key: connected.stream_key,
-            holds: true,
-        };
-        Ok((session, connected.displaced))
+        let Connected { key, stream_key, displaced, refused_aliases } = self.connect(new)?;
+        let session = Session { registry: Arc::clone(self), key, stream_key, holds: true };
+        // While the session is here to be unwound: the panic of a drop as this returns would leak it.
+        let mut panics = Panics::default();
+        refused_aliases.into_iter().for_each(|alias| panics.run(|| drop(alias)));
+        panics.resume();
+        Ok((session, displaced))
     }
 }
 

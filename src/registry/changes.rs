@@ -133,6 +133,11 @@ where
     ///
     /// [`AliasError`], with the name back.
     ///
+    /// # Panics
+    ///
+    /// If the `Hash` or `Eq` of a name panics. The client does not get the alias then, but an older owner may
+    /// have lost it.
+    ///
     /// ```
     /// # use tandem_registry::{AliasErrorKind, NewClient, Registry};
     /// # let registry: Registry<u64, &str, (), &str> = Registry::new();

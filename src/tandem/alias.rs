@@ -131,6 +131,9 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
             }
         }
         if call.panics.any() {
+            // The caller gets the panic, not the alias: an `Eq` that panicked may have left it to its older
+            // bearer as well, who would show up again once this one goes (C).
+            self.end_alias_of(owner, slot, call);
             core::mem::take(&mut call.panics).resume();
         }
         Ok(())

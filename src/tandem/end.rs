@@ -37,9 +37,9 @@ impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
         ended
     }
 
-    /// Ends an alias of a client that is dead. None of its aliases can be on its way any more, or
-    /// taking: `finish` came before.
-    fn end_alias_of(&self, owner: Address, alias: u32, call: &Call<'_>) {
+    /// Ends an alias that is not on its way any more, nor taking: one of a client that is dead, as `finish`
+    /// came before, or the caller's own.
+    pub(super) fn end_alias_of(&self, owner: Address, alias: u32, call: &Call<'_>) {
         loop {
             // `find`: a list may name a slot that has been given up since.
             let Some(seen) = self.slots.find(alias, &call.pin) else {

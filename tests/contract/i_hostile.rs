@@ -3,8 +3,9 @@
 
 use std::{
     cell::Cell,
-    hash::BuildHasher,
+    hash::{BuildHasher, Hash, Hasher},
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Arc,
 };
 
 use tandem_registry::{ConnectErrorKind, NewClient, Registry};
@@ -123,6 +124,52 @@ fn i_a_connect_that_panics_connects_nobody() {
     assert_eq!(left.get(), 0, "clients are connected whose keys nobody has");
 }
 
+/// A node id whose drop may panic.
+struct Bomb {
+    name: Tracked<u64>,
+    armed: bool,
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(!self.armed, "a drop panics");
+    }
+}
+
+impl Hash for Bomb {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl PartialEq for Bomb {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Bomb {}
+
+/// A session drops the aliases that it did not get. A panic of such a drop ends its client, whose session
+/// nobody has, and loses no client that it displaced.
+#[test]
+fn i_a_session_that_panics_connects_nobody() {
+    static LEDGER: Ledger = Ledger::new();
+    let registry: Arc<Registry<u64, Bomb, Value, Value>> = Arc::default();
+    let bomb = |armed| Bomb { name: Tracked::new(&LEDGER, 1), armed };
+    let client = || {
+        NewClient::new(1, bomb(false), Tracked::new(&LEDGER, 1)).stream(Tracked::new(&LEDGER, 1))
+    };
+    registry.connect(client()).unwrap();
+    // Its own node id cannot be an alias. Two of them, as all are dropped.
+    let new = client().alias(bomb(true)).alias(bomb(true));
+    assert!(catch_unwind(AssertUnwindSafe(|| registry.session(new).is_ok())).is_err());
+    assert!(registry.is_empty());
+    assert_eq!(registry.flush().left, 0);
+    LEDGER.assert_live(0);
+    assert_eq!(Arc::strong_count(&registry), 1);
+}
+
 #[test]
 fn i_a_panic_in_a_disconnect() {
     static LEDGER: Ledger = Ledger::new();
@@ -150,6 +197,29 @@ fn i_a_panic_in_a_change_of_aliases() {
         let _ = registry.add_alias(key, Hooked::new(&LEDGER, 502));
         registry.remove_alias(key, &Hooked::new(&LEDGER, 501));
     });
+}
+
+/// An alias is not given twice: with the panic it stays with its older owner, or is lost.
+#[test]
+fn i_an_alias_whose_change_panics_is_not_given() {
+    static LEDGER: Ledger = Ledger::new();
+    let alias = || Hooked::new(&LEDGER, 502);
+    let given = Cell::new(0);
+    panic_in_each_call(&LEDGER, |registry| {
+        let newer = registry.key(&Hooked::new(&LEDGER, 1)).unwrap();
+        let older = registry.key_by_node(&alias());
+        let add = || registry.add_alias(newer, alias()).is_ok();
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(add)) {
+            let owner = registry.key_by_node(&alias());
+            let is_given = registry.remove_alias(newer, &alias());
+            given.set(
+                given.get()
+                    + usize::from(is_given || owner.is_some_and(|owner| Some(owner) != older)),
+            );
+            resume_unwind(panic);
+        }
+    });
+    assert_eq!(given.get(), 0, "the alias was given by a call that panicked");
 }
 
 /// A place taken by a connect that panics is given back.
