@@ -19,6 +19,14 @@ pub(crate) fn attempt<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
     panic::catch_unwind(AssertUnwindSafe(f))
 }
 
+/// Drops the payload of a panic that is not continued.
+fn discard(payload: Payload) {
+    if let Err(again) = attempt(|| drop(payload)) {
+        // A payload whose drop panics once may do so for ever.
+        core::mem::forget(again);
+    }
+}
+
 /// The first panic of a series of calls that are all made.
 #[derive(Debug, Default)]
 #[must_use]
@@ -40,12 +48,7 @@ impl Panics {
     pub(crate) fn keep(&mut self, payload: Payload) {
         match &self.0 {
             None => self.0 = Some(payload),
-            Some(_) => {
-                if let Err(again) = attempt(|| drop(payload)) {
-                    // A payload whose drop panics once may do so for ever.
-                    core::mem::forget(again);
-                }
-            }
+            Some(_) => discard(payload),
         }
     }
 
@@ -60,7 +63,7 @@ impl Panics {
     pub(crate) fn resume(self) {
         if let Some(payload) = self.0 {
             if std::thread::panicking() {
-                core::mem::forget(payload);
+                discard(payload);
             } else {
                 panic::resume_unwind(payload);
             }
@@ -82,9 +85,9 @@ impl Late {
         if let Some(payload) = panics.0 {
             // AcqRel: hands the payload on, and takes over the one before.
             let earlier = self.0.swap(Box::into_raw(Box::new(payload)), Ordering::AcqRel);
-            let mut panics = Panics::default();
-            panics.run(|| drop(Self::own(earlier)));
-            core::mem::forget(panics);
+            if let Some(earlier) = Self::own(earlier) {
+                discard(*earlier);
+            }
         }
     }
 
@@ -106,6 +109,8 @@ impl Late {
 
 impl Drop for Late {
     fn drop(&mut self) {
-        core::mem::forget(self.take());
+        if let Some(payload) = self.take().0 {
+            discard(payload);
+        }
     }
 }
