@@ -1,5 +1,8 @@
-//! What an input means. Any bytes mean something, and one byte more or less changes little: a byte that
-//! chooses the operation, then a byte for each of its arguments.
+//! What an input means. Any bytes mean something, and one byte more or less changes little: six bytes for
+//! the registry, then a byte that chooses the operation and a byte for each of its arguments, and so on.
+//!
+//! The first byte says also how the names behave. If it is 0 or 1 they are lawful, and no operation sets a
+//! trap.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
@@ -7,6 +10,7 @@ use crate::fixtures::{
     lockstep::Setup,
     model::Policy,
     ops::{Hold, Newcomer, Op, SessionEnd},
+    unruly::{Call, Deed, Trap},
 };
 
 /// One input: a registry, and what is done to it.
@@ -14,6 +18,7 @@ use crate::fixtures::{
 pub struct Ops {
     pub(crate) setup: Setup,
     pub(crate) hashing: Hashing,
+    pub(crate) names: Names,
     pub(crate) ops: Vec<Op>,
 }
 
@@ -25,20 +30,49 @@ pub(crate) enum Hashing {
     FewBits(u8),
     /// A number is its own hash.
     Identity,
+    /// Another answer each time. Of unlawful names only.
+    NeverTheSame,
+}
+
+/// How the `Hash`, `Eq` and `Drop` of names behave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Names {
+    Lawful,
+    /// They panic when a trap is set.
+    Panicking,
+    /// They panic or lie when a trap is set; and one answer in so many is a lie, unless that is 0.
+    Unlawful {
+        seed: u8,
+        lies_one_in: u8,
+    },
 }
 
 impl<'a> Arbitrary<'a> for Ops {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        let (setup, hashing) = setup(u.arbitrary()?);
+        let bytes: [u8; 6] = u.arbitrary()?;
+        let names = names(bytes[0], u)?;
+        let (setup, hashing) = setup(bytes, names);
         let mut ops = Vec::new();
         while !u.is_empty() {
-            ops.push(op(u)?);
+            ops.push(op(u, names)?);
         }
-        Ok(Self { setup, hashing, ops })
+        Ok(Self { setup, hashing, names, ops })
     }
 }
 
-fn setup([policy, max, capacity, shards, hashing, span]: [u8; 6]) -> (Setup, Hashing) {
+fn names(chosen: u8, u: &mut Unstructured<'_>) -> Result<Names> {
+    Ok(match chosen / 2 % 4 {
+        0 => Names::Lawful,
+        1 | 2 => Names::Panicking,
+        _ => {
+            let [seed, lies] = u.arbitrary()?;
+            Names::Unlawful { seed, lies_one_in: lies % 64 }
+        }
+    })
+}
+
+fn setup(bytes: [u8; 6], names: Names) -> (Setup, Hashing) {
+    let [policy, max, capacity, shards, hashing, span] = bytes;
     let span = match span {
         0..=127 => 6,
         128..=223 => 16,
@@ -61,6 +95,7 @@ fn setup([policy, max, capacity, shards, hashing, span]: [u8; 6]) -> (Setup, Has
     let hashing = match hashing {
         0..=95 => Hashing::Seeded,
         96..=191 => Hashing::FewBits(hashing % 12),
+        240.. if matches!(names, Names::Unlawful { .. }) => Hashing::NeverTheSame,
         _ => Hashing::Identity,
     };
     (setup, hashing)
@@ -78,8 +113,20 @@ fn hold(u: &mut Unstructured<'_>) -> Result<Hold> {
     Ok(Hold { visited, first_alone, both, second_alone })
 }
 
-fn op(u: &mut Unstructured<'_>) -> Result<Op> {
-    Ok(match u.arbitrary::<u8>()? % 64 {
+fn trap(chosen: u8, names: Names, u: &mut Unstructured<'_>) -> Result<Trap> {
+    let call = [Call::Hash, Call::Eq, Call::Drop][usize::from(chosen) % 3];
+    let how: u8 = u.arbitrary()?;
+    let may_lie = matches!(names, Names::Unlawful { .. }) && call != Call::Drop;
+    let deed = if may_lie && how & 0x40 != 0 { Deed::Lie } else { Deed::Panic };
+    Ok(Trap { call, after: how % 64, deed, lasting: how & 0x80 != 0 })
+}
+
+fn op(u: &mut Unstructured<'_>, names: Names) -> Result<Op> {
+    let chosen: u8 = u.arbitrary()?;
+    if chosen >= 192 && !matches!(names, Names::Lawful) {
+        return Ok(Op::Arm(trap(chosen, names, u)?));
+    }
+    Ok(match chosen % 64 {
         0..=11 => Op::Connect(newcomer(u)?),
         12..=14 => Op::OpenSession(newcomer(u)?),
         15 => Op::EndSession(u.arbitrary()?, SessionEnd::Drop),

@@ -1,10 +1,11 @@
 //! Arbitrary operations of one thread on a registry and on the sequential model of the tests, side by side:
-//! what [`input`] makes of the bytes is run by the tests' own `lockstep`.
+//! what [`input`] makes of the bytes is run by the tests' own `lockstep`, or by `unlawful` if the names lie.
 //!
 //! The fuzz targets only call into here, and into `tandem_registry_schedule` for several threads, so that
 //! `tests/corpus.rs` can replay their inputs without libFuzzer.
 
 pub mod input;
+mod unlawful;
 
 #[allow(dead_code, reason = "shared with the tests, which use more of it")]
 #[path = "../../tests/fixtures"]
@@ -15,18 +16,21 @@ mod fixtures {
     pub mod ops;
     pub mod rng;
     pub mod tracked;
+    pub mod unruly;
 }
 
 use std::hash::BuildHasher;
 
 use fixtures::{
-    hashers::{FewBits, Identity},
+    hashers::{FewBits, Identity, NeverTheSame},
     lockstep::{Lockstep, Setup},
     ops::Op,
     tracked::Ledger,
+    unruly,
 };
-use input::Hashing;
 pub use input::Ops;
+use input::{Hashing, Names};
+use unlawful::Unlawful;
 
 thread_local! {
     // One for each thread, so that tests which run side by side don't count each other's values. It is
@@ -34,19 +38,31 @@ thread_local! {
     static LEDGER: &'static Ledger = Box::leak(Box::default());
 }
 
-/// Runs the operations. Panics as soon as the registry and the model disagree.
+/// Runs the operations. Panics as soon as the registry and the model disagree, or with names that lie, as
+/// soon as it does what not even they excuse.
 pub fn ops(input: Ops) {
-    let Ops { setup, hashing, ops } = input;
+    let Ops { setup, hashing, names, ops } = input;
     match hashing {
-        Hashing::Seeded => run(setup, ahash::RandomState::with_seeds(1, 2, 3, 4), ops),
-        Hashing::FewBits(bits) => run(setup, FewBits(u32::from(bits)), ops),
-        Hashing::Identity => run(setup, Identity, ops),
+        Hashing::Seeded => {
+            run(setup, ahash::RandomState::with_seeds(1, 2, 3, 4), names, ops);
+        }
+        Hashing::FewBits(bits) => run(setup, FewBits(u32::from(bits)), names, ops),
+        Hashing::Identity => run(setup, Identity, names, ops),
+        Hashing::NeverTheSame => run(setup, NeverTheSame::new(1), names, ops),
     }
 }
 
-fn run(setup: Setup, hasher: impl BuildHasher, ops: Vec<Op>) {
+fn run(setup: Setup, hasher: impl BuildHasher, names: Names, ops: Vec<Op>) {
     let ledger = LEDGER.with(|ledger| *ledger);
-    let mut lockstep = Lockstep::new(setup, hasher, ledger);
-    lockstep.run(&mut ops.into_iter());
-    lockstep.finish();
+    if let Names::Unlawful { seed, lies_one_in } = names {
+        unruly::lie(u64::from(seed) << 32, lies_one_in);
+        let mut unlawful = Unlawful::new(setup, hasher, ledger);
+        unlawful.run(&mut ops.into_iter());
+        unlawful.finish(seed % 2 == 0);
+        unruly::lie(0, 0);
+    } else {
+        let mut lockstep = Lockstep::new(setup, hasher, ledger);
+        lockstep.run(&mut ops.into_iter());
+        lockstep.finish();
+    }
 }
