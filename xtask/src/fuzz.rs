@@ -122,15 +122,27 @@ fn campaign(root: &Path, target: Target, seconds: u64) -> Result<Outcome> {
     let mut minimise = cargo_fuzz(root, "cmin", target);
     minimise.arg(&kept).args(["--", "-detect_leaks=0"]);
     quietly(minimise)?;
-    let before = files(&corpus).len();
+    let before = files(&corpus);
     let mut add = cargo_fuzz(root, "run", target);
     add.args([&corpus, &kept]);
     // Of two inputs that reach the same code, one is enough, however often they do.
     add.args(["--", "-merge=1", "-use_counters=0", "-detect_leaks=0"]);
     add.arg(format!("-max_len={}", target.longest()));
     quietly(add)?;
-    (outcome.kept, outcome.added) = (files(&kept).len(), files(&corpus).len() - before);
+    (outcome.kept, outcome.added) = (files(&kept).len(), show_to_git(&corpus, &before)?);
     Ok(outcome)
+}
+
+/// Gives the inputs that were added an ending: without one they would be ignored, as those that a run of the
+/// fuzzer alone leaves there. Returns how many they are.
+fn show_to_git(corpus: &Path, before: &BTreeSet<String>) -> Result<usize> {
+    let after = files(corpus);
+    let added: Vec<_> = after.difference(before).collect();
+    for name in &added {
+        let short = name.get(..16).unwrap_or(name);
+        fs::rename(corpus.join(name), corpus.join(format!("{short}.found")))?;
+    }
+    Ok(added.len())
 }
 
 /// What stable has of the instrumentation.
@@ -212,6 +224,19 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_added_gets_an_ending() {
+        let corpus = std::env::temp_dir().join(format!("corpus-{}", std::process::id()));
+        fs::create_dir_all(&corpus).unwrap();
+        fs::write(corpus.join("growth.seed"), "").unwrap();
+        let before = files(&corpus);
+        fs::write(corpus.join("da39a3ee5e6b4b0d3255bfef95601890afd80709"), "").unwrap();
+        assert_eq!(show_to_git(&corpus, &before).unwrap(), 1);
+        let names: Vec<_> = files(&corpus).into_iter().collect();
+        assert_eq!(names, ["da39a3ee5e6b4b0d.found", "growth.seed"]);
+        fs::remove_dir_all(&corpus).unwrap();
+    }
 
     #[test]
     fn what_libfuzzer_prints_is_read() {
