@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 #[test]
 fn attach_against_disconnect() {
-    model("attach_disconnect: attach", 3, 257).check(|| {
+    model("attach_disconnect: attach", 3, 257).shipped(127).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let key = ledger.connect(&registry, 1, 7, 0);
@@ -50,7 +50,7 @@ fn disconnect_against_attach() {
 
 #[test]
 fn lookup_against_attach() {
-    model("attach_disconnect: lookup against attach", 3, 1_007).check(|| {
+    model("attach_disconnect: lookup against attach", 3, 1_007).shipped(4_238).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let key = ledger.connect(&registry, 1, 7, 0);
@@ -73,7 +73,7 @@ fn lookup_against_attach() {
 
 #[test]
 fn detach_is_exact() {
-    model("attach_disconnect: detach against attach", 3, 376).check(|| {
+    model("attach_disconnect: detach against attach", 3, 376).shipped(2_627).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let connected = registry.connect(ledger.client(1, 7, 0)).unwrap();

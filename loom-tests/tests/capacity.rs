@@ -7,7 +7,7 @@ use tandem_registry::ConnectErrorKind;
 
 #[test]
 fn the_last_place_against_two_connects() {
-    model("capacity: the last place", 3, 151).check(|| {
+    model("capacity: the last place", 3, 151).shipped(452).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().max_clients(1).build().unwrap());
         let other = {
@@ -29,7 +29,7 @@ fn the_last_place_against_two_connects() {
 
 #[test]
 fn a_takeover_hands_its_place_over_once() {
-    model("capacity: takeover and disconnect", 3, 2_001).check(|| {
+    model("capacity: takeover and disconnect", 3, 2_001).shipped(22_064).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().max_clients(1).build().unwrap());
         let old = ledger.connect(&registry, 1, 7, 0);

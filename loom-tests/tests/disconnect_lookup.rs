@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 #[test]
 fn the_pair_of_lookups() {
-    model("disconnect_lookup: the pair", 3, 2_824).check(|| {
+    model("disconnect_lookup: the pair", 3, 2_824).shipped(5_689).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let key = ledger.connect(&registry, 1, 7, 0);

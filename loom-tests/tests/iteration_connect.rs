@@ -15,7 +15,7 @@ fn all(registry: &Small) -> Vec<(u64, u64)> {
 
 #[test]
 fn against_connect() {
-    model("iteration_connect: against a connect", 3, 300).check(|| {
+    model("iteration_connect: against a connect", 3, 300).shipped(117).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         ledger.connect(&registry, 1, 7, 10);
@@ -33,7 +33,7 @@ fn against_connect() {
 
 #[test]
 fn against_a_slot_used_again() {
-    model("iteration_connect: against a slot used again", 3, 752).check(|| {
+    model("iteration_connect: against a slot used again", 3, 752).shipped(1_234).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let key = ledger.connect(&registry, 1, 7, 10);

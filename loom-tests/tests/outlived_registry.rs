@@ -26,7 +26,7 @@ fn outlived<const CLIENTS: usize>(
 
 #[test]
 fn against_the_last_client() {
-    model("outlived_registry: against the last client", 3, 99).check(|| {
+    model("outlived_registry: against the last client", 3, 99).shipped(6_622).check(|| {
         outlived([1], |[removed], registry| {
             let other = spawn(1, move || drop(removed));
             drop(registry);
@@ -99,7 +99,7 @@ impl Drop for Watched {
 /// The registry goes when no guard is left, and then a client is dropped without waiting for any.
 #[test]
 fn after_a_guard_that_reads() {
-    model("outlived_registry: after a guard that reads", 3, 126).check(|| {
+    model("outlived_registry: after a guard that reads", 3, 126).shipped(12_860).check(|| {
         let registry = Registry::builder().shards(1).capacity(8).hasher(Fixed::default());
         let registry = registry.build().unwrap();
         let client = NewClient::new(1, 7, ()).stream(Watched::new());

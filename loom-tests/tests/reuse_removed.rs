@@ -24,7 +24,7 @@ fn use_again(registry: &Small, ledger: &Ledger) {
 
 #[test]
 fn dropped_against_used_again() {
-    model("reuse_removed: dropped against used again", 3, 46).check(|| {
+    model("reuse_removed: dropped against used again", 3, 46).shipped(1_777).check(|| {
         removed(|registry, ledger, removed| {
             let other = spawn(1, move || drop(removed));
             use_again(registry, ledger);

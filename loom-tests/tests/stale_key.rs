@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 #[test]
 fn disconnect_against_a_reconnect() {
-    model("stale_key: disconnect against a reconnect", 3, 3_984).check(|| {
+    model("stale_key: disconnect against a reconnect", 3, 3_984).shipped(5_621).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let old = ledger.connect(&registry, 1, 7, 0);
@@ -27,7 +27,7 @@ fn disconnect_against_a_reconnect() {
 
 #[test]
 fn lookups_against_the_slot_used_again() {
-    model("stale_key: lookups, the slot used again", 3, 938).check(|| {
+    model("stale_key: lookups, the slot used again", 3, 938).shipped(2_355).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let old = ledger.connect(&registry, 1, 7, 0);

@@ -8,7 +8,7 @@
 //! Three reclaimers have the same face: `epoch` is the one that is used, `crossbeam` the one of the
 //! feature `crossbeam-epoch`, and `quarantine` the one that loom sees, which reclaims at the earliest
 //! legal moment and checks that nothing is retired twice. The first has loom models of its own
-//! (`modelled`).
+//! (`modelled`), and under `cfg(shipped_reclaimer)` the models of the registry run on it.
 //!
 //! Which one is used is chosen here, and nobody else knows.
 
@@ -34,10 +34,10 @@ mod tests;
 
 #[cfg(all(feature = "crossbeam-epoch", not(loom)))]
 pub(crate) use crossbeam::{Pin, Reclaimer};
-#[cfg(not(any(loom, feature = "crossbeam-epoch")))]
+#[cfg(any(all(loom, shipped_reclaimer), not(any(loom, feature = "crossbeam-epoch"))))]
 pub(crate) use epoch::{Pin, Reclaimer};
 pub(crate) use panics::{Late, Panics, attempt};
-#[cfg(loom)]
+#[cfg(all(loom, not(shipped_reclaimer)))]
 pub(crate) use quarantine::{Pin, Reclaimer};
 
 use core::cell::Cell;

@@ -50,12 +50,14 @@ const fn endless(share: u64, command: &'static str) -> Option<Campaign> {
 
 const LOOM: &str = "RUSTFLAGS='--cfg loom' cargo test -p loom-tests --release \
                     --target-dir target/loom -- --nocapture";
+const SHIPPED: &str = "RUSTFLAGS='--cfg loom --cfg shipped_reclaimer' cargo test -p loom-tests \
+                       --release --target-dir target/loom-shipped -- --nocapture";
 const HISTORIES: &str = "cargo test --features steps --test linearizable -- --nocapture";
 const STALL: &str = "cargo test --lib stall -- --nocapture";
 const CORPORA: &str = "cargo test --manifest-path fuzz/Cargo.toml";
 
 /// All of them, cheap ones first.
-pub const LAYERS: [Layer; 12] = [
+pub const LAYERS: [Layer; 13] = [
     Layer {
         name: "stall",
         proves: "F: a thread stopped at any step stops no other",
@@ -114,6 +116,13 @@ pub const LAYERS: [Layer; 12] = [
             "RUSTFLAGS='--cfg loom' LOOM_SECONDS=$((BUDGET / 8)) cargo test -p loom-tests \
              --release --target-dir target/loom -- --nocapture",
         ),
+    },
+    Layer {
+        name: "loom, shipped reclaimer",
+        proves: "A-H: those that are small enough on the reclaimer that ships, not the one of the models",
+        quick: Some(SHIPPED),
+        recorded: Some(SHIPPED),
+        campaign: bounded(0, SHIPPED),
     },
     Layer {
         name: "loom, no bound",
