@@ -7,7 +7,7 @@ use tandem_registry::ConnectErrorKind;
 
 #[test]
 fn the_last_place_against_two_connects() {
-    model("capacity: the last place", 3, 151).shipped(452).check(|| {
+    model("capacity: the last place", 3, 138).shipped(452).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().max_clients(1).build().unwrap());
         let other = {
