@@ -83,7 +83,7 @@ impl<S: BuildHasher> Unlawful<S> {
         for session in sessions {
             let _ = unruly::watch(|| drop(session));
         }
-        removed.iter().for_each(read);
+        removed.iter().for_each(read_removed);
         for removed in removed {
             let _ = unruly::watch(|| drop(removed));
         }
@@ -284,7 +284,7 @@ impl<S: BuildHasher> Unlawful<S> {
         let Some(removed) = removed else { return };
         let info = self.live.remove(&removed.key());
         assert_eq!(info, Some(*removed.info().get()), "{:?} ends, with its info", removed.key());
-        read(&removed);
+        read_removed(&removed);
         self.removed.push(removed);
     }
 
@@ -296,7 +296,7 @@ impl<S: BuildHasher> Unlawful<S> {
         match chosen % (removed + detached) {
             place if place < removed => {
                 let removed = self.removed.swap_remove(place);
-                read(&removed);
+                read_removed(&removed);
                 let _ = self.call(|_| drop(removed));
             }
             place => {
@@ -331,7 +331,7 @@ impl<S: BuildHasher> Unlawful<S> {
         for found in found {
             let info = self.live.get(&found.key());
             assert_eq!(info, Some(found.info().get()), "{:?} was found", found.key());
-            (found.id().get(), found.node().get());
+            read([found.id(), found.node()], None);
         }
         guard.stream(&Asked(name)).map(Value::get);
         let _ = self.registry.stream_cloned(&Asked(name));
@@ -344,7 +344,7 @@ impl<S: BuildHasher> Unlawful<S> {
             let info = *found.info().get();
             assert_eq!(self.live.get(&found.key()), Some(&info), "{:?} was yielded", found.key());
             assert!(yielded.insert(found.key(), info).is_none(), "{:?} twice", found.key());
-            (found.id().get(), found.node().get(), found.stream().map(Value::get));
+            read([found.id(), found.node()], found.stream());
         }
         for key in &self.keys {
             assert_eq!(guard.get(*key).is_some(), yielded.contains_key(key), "{key:?}");
@@ -376,10 +376,10 @@ impl<S: BuildHasher> Unlawful<S> {
         let visited = iteration.by_ref().take(usize::from(hold.visited)).count();
         self.run_some(ops, usize::from(hold.first_alone) + usize::from(hold.both));
         for found in iteration {
-            (found.id().get(), found.info().get(), found.stream().map(Value::get));
+            read([found.id(), found.info()], found.stream());
         }
         for (id, node, info, stream) in reached.into_iter().skip(visited / 2) {
-            (id.get(), node.get(), info.get(), stream.map(Value::get));
+            read([id, node, info], stream);
         }
         drop(guard);
         self.guards -= 1;
@@ -387,7 +387,11 @@ impl<S: BuildHasher> Unlawful<S> {
 }
 
 /// Reads whatever was handed back.
-fn read(removed: &Ended) {
-    (removed.id().get(), removed.node().get(), removed.info().get());
-    removed.stream().map(Value::get);
+fn read_removed(removed: &Ended) {
+    read([removed.id(), removed.node(), removed.info()], removed.stream());
+}
+
+/// None has been dropped.
+fn read<const N: usize>(values: [&Value; N], stream: Option<&Value>) {
+    values.into_iter().chain(stream).for_each(|value| _ = value.get());
 }
