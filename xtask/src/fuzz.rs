@@ -170,7 +170,8 @@ fn files(folder: &Path) -> BTreeSet<String> {
 fn fuzz(root: &Path, target: Target, corpora: &[&Path], seconds: u64) -> Result<Outcome> {
     let mut cargo = cargo_fuzz(root, "run", target);
     cargo.args(corpora).args(["--", "-detect_leaks=0", "-print_final_stats=1"]);
-    cargo.arg(format!("-max_total_time={seconds}"));
+    // An input that takes longer is a finding: a call that does not end.
+    cargo.arg("-timeout=60").arg(format!("-max_total_time={seconds}"));
     cargo.arg(format!("-max_len={}", target.longest()));
     let mut child = cargo.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
     let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} s  {msg}")?;
