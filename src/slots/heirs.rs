@@ -27,7 +27,7 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         self.cold(slot).heir.load(Ordering::Relaxed) != 0
     }
 
-    /// Passes the promise of an heir that was refused on to `newcomer`. `false`: it is another's by now, or
+    /// Passes the promise of an heir that will not use it on to `newcomer`. `false`: it is another's by now, or
     /// broken, or the client has ended.
     pub(crate) fn pass_promise_on(&self, slot: u32, heir: u32, newcomer: u32) -> bool {
         // AcqRel: as in `promise`. Relaxed on failure: not used.
@@ -36,14 +36,16 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         word.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// Gives a promise back that `newcomer` will not use, if it has not been passed on. `false`: the client has
-    /// ended, and left its place to the newcomer.
-    pub(crate) fn break_promise(&self, slot: u32, newcomer: u32) -> bool {
+    /// Gives a promise back that `newcomer` will not use.
+    pub(crate) fn break_promise(&self, slot: u32, newcomer: u32) -> Promise {
         // AcqRel, Acquire on failure: as in `promise`. Partner: `inherit`, of which only one comes first.
         let heir = &self.cold(slot).heir;
         let mine = newcomer + 1;
-        let broken = heir.compare_exchange(mine, 0, Ordering::AcqRel, Ordering::Acquire);
-        broken != Err(ENDED | mine)
+        match heir.compare_exchange(mine, 0, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => Promise::Broken,
+            Err(now) if now == ENDED | mine => Promise::Kept,
+            Err(_) => Promise::PassedOn,
+        }
     }
 
     /// The end of a client whose place is claimed: whether a newcomer has it now.
@@ -108,6 +110,17 @@ impl<Id, Node, Info, Stream> Slots<Id, Node, Info, Stream> {
         // Relaxed: ordered by the fence.
         !is_it() || self.cold(slot).collected.load(Ordering::Relaxed) == 1 || !is_it()
     }
+}
+
+/// What had become of a promise when its heir gave it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Promise {
+    /// It was still the heir's, and is nobody's now.
+    Broken,
+    /// It is another newcomer's.
+    PassedOn,
+    /// The client has ended, and left its place to the heir.
+    Kept,
 }
 
 /// A newcomer for which a client is evicted: its slot plus one, and the lower half of its generation.

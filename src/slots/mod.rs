@@ -28,7 +28,7 @@ mod tests;
 
 pub(crate) use ended::{Ended, Loose};
 pub(crate) use entered::{Contents, Entered};
-pub(crate) use heirs::Evictor;
+pub(crate) use heirs::{Evictor, Promise};
 pub(crate) use live::{Live, Plain};
 pub(crate) use seen::Seen;
 

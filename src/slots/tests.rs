@@ -29,14 +29,14 @@ fn a_place_is_promised_to_one() {
         for newcomer in [5, 6] {
             assert_eq!(slots.promise(older.slot, newcomer), Some(newcomer));
             assert_eq!(slots.promise(older.slot, 7), Some(newcomer), "it is promised");
-            assert!(slots.break_promise(older.slot, 7), "nor has this one a place by it");
+            assert_eq!(slots.break_promise(older.slot, 7), Promise::PassedOn, "not to this one");
             assert_eq!(slots.promise(older.slot, 7), Some(newcomer), "it is promised");
-            assert!(slots.break_promise(older.slot, newcomer));
+            assert_eq!(slots.break_promise(older.slot, newcomer), Promise::Broken);
         }
         assert_eq!(slots.promise(older.slot, 0), Some(0));
         assert!(slots.inherit(older.slot));
-        assert!(!slots.break_promise(older.slot, 0), "it has the place");
-        assert!(slots.break_promise(older.slot, 7), "it alone");
+        assert_eq!(slots.break_promise(older.slot, 0), Promise::Kept);
+        assert_eq!(slots.break_promise(older.slot, 7), Promise::PassedOn, "it alone has the place");
         assert_eq!(slots.promise(older.slot, 7), None);
         assert!(!slots.inherit(other.slot), "nobody was promised it");
         assert_eq!(slots.promise(other.slot, 7), None);
@@ -50,10 +50,10 @@ fn a_promise_is_passed_on_by_its_heir_until_the_end() {
         assert!(slots.pass_promise_on(older.slot, 5, 6));
         assert!(!slots.pass_promise_on(older.slot, 5, 7), "it is another's");
         assert_eq!(slots.promise(older.slot, 7), Some(6));
-        assert!(slots.break_promise(older.slot, 5), "it has no place by it any more");
+        assert_eq!(slots.break_promise(older.slot, 5), Promise::PassedOn);
         assert!(slots.inherit(older.slot));
         assert!(!slots.pass_promise_on(older.slot, 6, 7), "the place is given");
-        assert!(!slots.break_promise(older.slot, 6));
+        assert_eq!(slots.break_promise(older.slot, 6), Promise::Kept);
     });
 }
 

@@ -4,10 +4,12 @@ use std::cell::Cell;
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread;
 
 use ahash::RandomState;
 
-use super::{Paced, Stage, after};
+use super::{Paced, STEPS, Stage, after};
+use crate::steps::with_hook;
 use crate::{NewClient, Registry};
 
 /// One of the two clients that a newcomer displaces ends meanwhile, its place promised to another newcomer that
@@ -100,6 +102,46 @@ fn a_place_is_not_lost_with_the_newcomer_it_is_promised_to() {
             assert_eq!(registry.len(), registry.pin().iter().count(), "{what}");
             drop(registry.disconnect(&Touchy(1)));
             assert_eq!(registry.len(), 0, "{what}");
+            if !was_stopped {
+                break;
+            }
+        }
+    }
+}
+
+/// A panic of its `Eq` has a newcomer spare the client whose place it was promised, and it gives the place back in
+/// the end. Nobody waits for that (F, I).
+#[test]
+fn a_place_that_is_not_given_back_yet_is_in_nobodys_way() {
+    for returns in 0..4 {
+        for k in 0.. {
+            let hasher = RandomState::with_seeds(1, 2, 3, 4);
+            let registry = Registry::builder().shards(1).hasher(hasher).max_clients(1).build();
+            let registry = Arc::new(registry.unwrap());
+            let newcomer = |id, node| NewClient::new(Touchy(id), node, ()).stream(());
+            // Of one with an alias the newcomer's owner asks once more, after the commit.
+            let older = NewClient::new(Touchy(1), 1, ()).stream(()).alias(11);
+            registry.connect(older).unwrap();
+            let (other, was_stopped) = {
+                let registry = Arc::clone(&registry);
+                let connect = move || drop(registry.connect(newcomer(1, 2)));
+                Paced::run(after(k), move || {
+                    RETURN.set(returns);
+                    let _ = catch_unwind(AssertUnwindSafe(connect));
+                })
+            };
+            let what =
+                format!("a newcomer is stopped at step {k}, its `Eq` panics after {returns}");
+            let mut steps = 0;
+            let waits = format!("{what}, another waits for it");
+            let hook = move || {
+                steps += 1;
+                assert!(steps < STEPS || thread::panicking(), "{waits}");
+            };
+            drop(with_hook(hook, || registry.connect(newcomer(3, 1))));
+            other.finish();
+            assert_eq!(registry.len(), registry.pin().iter().count(), "{what}");
+            assert!(registry.len() <= 2, "{what}");
             if !was_stopped {
                 break;
             }

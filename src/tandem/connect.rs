@@ -15,7 +15,7 @@ use crate::hash::Hash;
 use crate::places::Ask;
 use crate::policy::Policy;
 use crate::reclaim::attempt;
-use crate::slots::{Address, Contents, Ended, Entered, Evictor, Facts};
+use crate::slots::{Address, Contents, Ended, Entered, Evictor, Facts, Promise};
 use crate::state::{Kind, Phase, Refusal, Word};
 use crate::sync::{Ordering, fence};
 
@@ -119,7 +119,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
             self.give_back(benefactor, slot, call);
         }
         // A promise that is broken stays with the client, unless that has ended and left its place.
-        let inherited = |benefactor| !self.slots.break_promise(benefactor, slot);
+        let inherited = |benefactor| self.slots.break_promise(benefactor, slot) == Promise::Kept;
         let owed = attempt.own || word.is_refused() && attempt.benefactor.is_some_and(inherited);
         (word, owed)
     }
@@ -130,8 +130,8 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         // The pin of the call keeps the slot from being another's.
         if self.slots.see(benefactor, &call.pin).word.is_live() {
             self.places.take_one_more(call.pin.thread());
-            if !self.slots.break_promise(benefactor, me) {
-                // It has ended meanwhile, and left its place.
+            if self.slots.break_promise(benefactor, me) != Promise::Broken {
+                // It has ended meanwhile, and left its place; or whom it passed on to took one for us.
                 self.places.release(call.pin.thread());
             }
         }
@@ -237,7 +237,17 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
             }
             // It shares a name with the older client, not necessarily with us: nobody else may come by.
             Phase::Taking => self.settle(heir, call),
-            _ => {}
+            _ if heir == me => {}
+            // It went live before the older client's word was read, and has not evicted it, by a panic or a lie
+            // of an `Eq`. What its owner has yet to do, `give_back`, is done here: nobody waits for it (F, I).
+            _ => {
+                self.places.take_one_more(call.pin.thread());
+                if self.slots.pass_promise_on(older, heir, me) {
+                    attempt.benefactor = Some(older);
+                } else {
+                    self.places.release(call.pin.thread());
+                }
+            }
         }
     }
 
