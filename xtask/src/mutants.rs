@@ -19,7 +19,8 @@ pub struct Options {
     /// Only patches whose name contains this.
     #[arg(long, default_value = "")]
     pub only: String,
-    /// Only those that are quickly found: at least one of each letter.
+    /// Only those that are quickly found: at least one of each letter. Their checks are taken to pass without a
+    /// bug, as where this is run, `.ci/run`, they are run for themselves.
     #[arg(long)]
     pub quick: bool,
 }
@@ -31,7 +32,9 @@ pub fn run(root: &Path, options: &Options) -> Result<bool> {
         mutant.name.contains(&options.only) && (mutant.is_quick || !options.quick)
     };
     let wanted: Vec<&Mutant> = mutants.iter().filter(is_wanted).collect();
-    try_clean(root, wanted.iter().map(|mutant| &mutant.killer).collect())?;
+    if !options.quick {
+        try_clean(root, wanted.iter().map(|mutant| &mutant.killer).collect())?;
+    }
     println!("| mutant | letter | layer | seconds | killed |\n|---|---|---|---:|---|");
     let mut killed = 0;
     for mutant in &wanted {
