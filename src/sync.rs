@@ -42,7 +42,9 @@ pub(crate) fn cores() -> usize {
     } else if cfg!(shuttle) {
         2
     } else {
-        std::thread::available_parallelism().map_or(1, usize::from)
+        // Asked of the system once: it reads several files for the answer.
+        static CORES: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+        *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
     }
 }
 
