@@ -212,7 +212,8 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         let Some(heir) = self.slots.promise(older, me) else {
             return;
         };
-        // The pin keeps the heir's slot from being another's: it was the heir when the pin was held.
+        // While the older client lives, the heir's owner has not left, so that the pin keeps its slot from being
+        // another's. If it does not, nothing comes of what is read here.
         let theirs = self.slots.see(heir, &call.pin).word;
         let has_given_up = heir != me && theirs.is_refused();
         if heir == me || has_given_up && self.slots.pass_promise_on(older, heir, me) {
