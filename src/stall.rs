@@ -48,8 +48,13 @@ struct Stage {
 impl Stage {
     /// The slots of newcomers are above those of the clients, or `below`: so they compete in another order.
     fn new(build: fn(SmallBuilder) -> SmallBuilder, below: bool) -> Self {
-        // Always the same: else the k-th step would be another one each time, and some would be left out.
-        let hasher = RandomState::with_seeds(1, 2, 3, below.into());
+        Self::with_seed(build, below, 0)
+    }
+
+    /// With another seed the names are at other places of their lines.
+    fn with_seed(build: fn(SmallBuilder) -> SmallBuilder, below: bool, seed: u64) -> Self {
+        // Not at random: else the k-th step would be another one each time, and some would be left out.
+        let hasher = RandomState::with_seeds(1, 2, 3, seed);
         let registry = build(Registry::builder().shards(1).hasher(hasher)).build().unwrap();
         let first = below.then(|| registry.connect(NewClient::new(9, 9, 0).alias(8)).unwrap().key);
         let (made, drops) = (AtomicUsize::new(2), Arc::new(AtomicUsize::new(0)));
@@ -166,13 +171,13 @@ const LOOKUPS: &[(&str, Act)] = &[
 /// Stops `stalled` after its k-th step for every k, and has `alone` finish meanwhile. Returns how often it
 /// was stopped, and the most steps that `alone` took.
 fn stall(
-    (build, below): (fn(SmallBuilder) -> SmallBuilder, bool),
+    (build, below, seed): (fn(SmallBuilder) -> SmallBuilder, bool, u64),
     (stalled_name, stalled): (&str, Act),
     (alone_name, alone): (&str, Act),
 ) -> (usize, usize) {
     let mut most = 0;
     for k in 0.. {
-        let stage = Arc::new(Stage::new(build, below));
+        let stage = Arc::new(Stage::with_seed(build, below, seed));
         let (other, was_stopped) = {
             let stage = Arc::clone(&stage);
             Paced::run(after(k), move || stalled(&stage))
@@ -197,11 +202,12 @@ fn stall(
 }
 
 fn stall_all(name: &str, build: fn(SmallBuilder) -> SmallBuilder) {
-    let (mut runs, mut most) = (0, (0, ""));
+    let (mut runs, mut most, mut seed) = (0, (0, ""), 0);
     for below in [false, true] {
         for &stalled in MUTATORS {
             for &alone in MUTATORS.iter().chain(LOOKUPS) {
-                let (stops, steps) = stall((build, below), stalled, alone);
+                let (stops, steps) = stall((build, below, seed), stalled, alone);
+                seed += 1;
                 runs += stops;
                 most = most.max((steps, alone.0));
             }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::hash::{Hash, Hasher};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::thread;
 
@@ -64,7 +64,10 @@ impl Hash for Touchy {
 
 impl PartialEq for Touchy {
     fn eq(&self, other: &Self) -> bool {
-        RETURN.set(RETURN.get().checked_sub(1).expect("an `Eq` panics"));
+        // Without the message of a panic: there are thousands.
+        let left =
+            RETURN.get().checked_sub(1).unwrap_or_else(|| resume_unwind(Box::new("an `Eq`")));
+        RETURN.set(left);
         self.0 == other.0
     }
 }

@@ -64,7 +64,11 @@ fn a_client_that_ended_is_not_adopted() {
         }
         assert_eq!(phase(), Phase::Retiring);
         // Another helps the newcomer, and is asleep while the end and the takeover are completed.
-        let (helper, was_stopped) = Paced::run(after(k), on(|stage| stage.connect(1, 4)));
+        let (helper, was_stopped) = {
+            let (stage, key) = (Arc::clone(&stage), stage.registry.key(&1).unwrap());
+            assert_ne!(key, stage.one);
+            Paced::run(after(k), move || drop(stage.registry.disconnect_key(key)))
+        };
         newcomer.finish();
         helper.finish();
         ender.finish();
