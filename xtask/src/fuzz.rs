@@ -94,7 +94,7 @@ pub fn run(root: &Path, options: &Options) -> Result<bool> {
     let path = root.join(&options.report);
     fs::create_dir_all(path.parent().unwrap_or(root))?;
     fs::write(&path, &report)?;
-    println!("{report}\n(also in {})", path.display());
+    println!("{report}\n(also in {})", options.report.display());
     Ok(clean)
 }
 

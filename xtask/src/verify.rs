@@ -140,7 +140,8 @@ fn one(
         let line = String::from_utf8_lossy(&line?).into_owned();
         writeln!(log, "{line}")?;
         say(bar, &line);
-        if !line.trim().is_empty() {
+        let is_build = line.trim_start().starts_with("Compiling ");
+        if !line.trim().is_empty() && !is_build {
             last.truncate(KEPT - 1);
             last.push_front(line);
         }
