@@ -45,7 +45,7 @@ struct Outcome {
 }
 
 /// How many lines of a layer a campaign keeps: a matrix of all pairs is among them.
-const KEPT: usize = 45;
+const KEPT: usize = 120;
 
 /// `true`: every layer passed. All are run, also after one that failed.
 pub fn run(root: &Path, options: &Options) -> Result<bool> {
