@@ -76,9 +76,9 @@
 //!
 //! **I. Hostile code and input.** A panic in your `Hash`, `Eq`, `Drop` or closure leaves the registry usable,
 //! loses no other value, and is continued once what it interrupted is finished. A `Hash` or `Eq` that lies
-//! makes lookups wrong, and may each time let one client more in than the limit, but costs neither memory safety nor a
-//! drop too many or too few. The default hasher is
-//! seeded at random, so that nobody can choose ids that collide.
+//! makes lookups wrong, and may each time let one client more in than the limit, but costs neither memory safety
+//! nor a drop too many or too few. The default hasher is seeded at random, so that nobody can choose ids that
+//! collide.
 //!
 //! **J. Bounded memory.** At constant population, and with guards held briefly, any churn of ever-new ids takes
 //! constant memory: removal leaves nothing behind in the index, and slots are used again. What a peak left is

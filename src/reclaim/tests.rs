@@ -29,6 +29,7 @@ impl Numbered {
     pub(super) fn retire_all(&self, reclaimer: &Reclaimer) {
         let pin = reclaimer.pin();
         for (slot, (link, number)) in self.slots.iter().enumerate() {
+            // Relaxed: see `reclaim`.
             if number.load(Ordering::Relaxed) != GONE {
                 // SAFETY: nobody else knows of it.
                 unsafe { pin.retire_slot(slot as u32, link) };
@@ -57,6 +58,7 @@ impl Slab for Numbered {
     }
 }
 
+/// Two threads read what is linked, while a third replaces it, so many times, and has the old reclaimed.
 pub(super) fn readers_meet_nothing_that_was_reclaimed(reclaimer: &Reclaimer, times: usize) {
     let slab = Numbered::new(SLOTS as usize);
     for slot in 1..SLOTS {
