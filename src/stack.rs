@@ -29,7 +29,7 @@ impl IndexStack {
         Self { head: AtomicU64::new(0) }
     }
 
-    #[cfg(all(feature = "crossbeam-epoch", not(loom)))]
+    #[cfg(all(feature = "crossbeam-epoch", any(not(loom), crossbeam_loom)))]
     pub(crate) fn is_empty(&self) -> bool {
         // Relaxed: a hint.
         self.head.load(Ordering::Relaxed) & INDEX == 0

@@ -6,7 +6,7 @@
 //! | ordinary | `core`'s own | `reclaim::epoch` |
 //! | unit tests, feature `steps` | `core`'s own behind [`steps::step`] | `reclaim::epoch` |
 //! | `--cfg shuttle`, by the manifest in `fuzz/shuttled` alone | as with `steps`; each step may go to another task | `reclaim::epoch` |
-//! | `--cfg loom` | loom's | `reclaim::quarantine` |
+//! | `--cfg loom` | loom's | `reclaim::quarantine`; see `reclaim` for others |
 
 #[cfg(not(any(loom, test, feature = "steps")))]
 pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};

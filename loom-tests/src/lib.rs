@@ -155,13 +155,22 @@ pub struct Model {
     cut: Option<usize>,
     keeps_garbage: bool,
     shipped: Option<usize>,
+    crossbeam: Option<(usize, usize)>,
 }
 
 /// A model, with the number of executions it was seen to have at `preemptions`: 90% of them must be
 /// explored again, or the model has lost its teeth.
 #[must_use]
 pub fn model(name: &'static str, preemptions: usize, recorded: usize) -> Model {
-    Model { name, preemptions, recorded, cut: None, keeps_garbage: false, shipped: None }
+    Model {
+        name,
+        preemptions,
+        recorded,
+        cut: None,
+        keeps_garbage: false,
+        shipped: None,
+        crossbeam: None,
+    }
 }
 
 impl Model {
@@ -189,15 +198,33 @@ impl Model {
         self
     }
 
+    /// The same on `crossbeam-epoch`, whose collector has more steps still, so with a bound of preemptions of its own.
+    /// Under `cfg(crossbeam_loom)`.
+    #[must_use]
+    pub fn crossbeam(mut self, preemptions: usize, recorded: usize) -> Self {
+        self.crossbeam = Some((preemptions, recorded));
+        self
+    }
+
+    /// What it has on the reclaimer of this build: the bound, the count, and where it is cut.
+    fn here(&self) -> Option<(usize, usize, Option<usize>)> {
+        let Self { preemptions, recorded, cut, shipped, crossbeam, .. } = *self;
+        if cfg!(crossbeam_loom) {
+            crossbeam.map(|(preemptions, recorded)| (preemptions, recorded, None))
+        } else if cfg!(shipped_reclaimer) {
+            shipped.map(|recorded| (preemptions, recorded, None))
+        } else {
+            Some((preemptions, recorded, cut))
+        }
+    }
+
     /// Explores it. `LOOM_PREEMPTIONS` sets another bound for a campaign, or `none`, and `LOOM_SECONDS` then
     /// is a limit for all models, as any may be too large.
     pub fn check(self, f: impl Fn() + Send + Sync + 'static) {
-        let Self { name, preemptions, recorded, cut, keeps_garbage, shipped } = self;
-        let (recorded, cut) = match (cfg!(shipped_reclaimer), shipped) {
-            (false, _) => (recorded, cut),
-            (true, Some(recorded)) => (recorded, None),
-            (true, None) => return,
+        let Some((preemptions, recorded, cut)) = self.here() else {
+            return;
         };
+        let Self { name, keeps_garbage, .. } = self;
         let floor = (recorded * 9).div_ceil(10);
         let given = |name| std::env::var(name).ok();
         let bound = given("LOOM_PREEMPTIONS").map(|text| match text.as_str() {

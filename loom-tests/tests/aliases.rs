@@ -7,7 +7,7 @@ use tandem_registry::AliasErrorKind;
 
 #[test]
 fn two_owners_of_one_name() {
-    model("aliases: two owners", 3, 3_134).check(|| {
+    model("aliases: two owners", 3, 3_134).crossbeam(3, 3_072).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let one = ledger.connect(&registry, 1, 1, 0);
@@ -31,38 +31,41 @@ fn two_owners_of_one_name() {
 /// An alias must not take the name from its bearer for an owner that is gone.
 #[test]
 fn a_taker_that_is_disconnected() {
-    model("aliases: the taker is disconnected", 3, 54_980).keep_garbage().check(|| {
-        let ledger = Ledger::default();
-        let registry = Arc::new(small().build().unwrap());
-        let bearer = registry.connect(ledger.client(1, 1, 0).alias(9)).unwrap().key;
-        let taker = ledger.connect(&registry, 2, 2, 1);
-        let leaver = {
-            let registry = Arc::clone(&registry);
-            spawn(1, move || {
-                drop(registry.disconnect_key(taker).unwrap());
-                routed(&registry.pin(), 9)
-            })
-        };
-        let taken = registry.add_alias(taker, 9);
-        let after = leaver.join().unwrap();
-        let kept = routed(&registry.pin(), 9);
-        assert_eq!(after, kept, "nobody takes it for one that is gone");
-        match taken {
-            Ok(()) => assert_eq!(kept, None, "taken, and gone with its owner"),
-            Err(error) => {
-                assert_eq!(error.kind(), AliasErrorKind::ClientGone);
-                assert_eq!(kept, Some(0), "not taken");
+    model("aliases: the taker is disconnected", 3, 54_980)
+        .crossbeam(2, 8_594)
+        .keep_garbage()
+        .check(|| {
+            let ledger = Ledger::default();
+            let registry = Arc::new(small().build().unwrap());
+            let bearer = registry.connect(ledger.client(1, 1, 0).alias(9)).unwrap().key;
+            let taker = ledger.connect(&registry, 2, 2, 1);
+            let leaver = {
+                let registry = Arc::clone(&registry);
+                spawn(1, move || {
+                    drop(registry.disconnect_key(taker).unwrap());
+                    routed(&registry.pin(), 9)
+                })
+            };
+            let taken = registry.add_alias(taker, 9);
+            let after = leaver.join().unwrap();
+            let kept = routed(&registry.pin(), 9);
+            assert_eq!(after, kept, "nobody takes it for one that is gone");
+            match taken {
+                Ok(()) => assert_eq!(kept, None, "taken, and gone with its owner"),
+                Err(error) => {
+                    assert_eq!(error.kind(), AliasErrorKind::ClientGone);
+                    assert_eq!(kept, Some(0), "not taken");
+                }
             }
-        }
-        assert!(registry.pin().get(bearer).is_some());
-        drop(registry);
-        ledger.settle();
-    });
+            assert!(registry.pin().get(bearer).is_some());
+            drop(registry);
+            ledger.settle();
+        });
 }
 
 #[test]
 fn against_a_connect_of_the_name() {
-    model("aliases: against a connect", 3, 2_309).check(|| {
+    model("aliases: against a connect", 3, 2_309).crossbeam(3, 2_341).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let one = ledger.connect(&registry, 1, 1, 0);
@@ -84,7 +87,7 @@ fn against_a_connect_of_the_name() {
 
 #[test]
 fn two_of_one_owner() {
-    model("aliases: two of one owner", 3, 457).keep_garbage().check(|| {
+    model("aliases: two of one owner", 3, 457).crossbeam(3, 1_116).keep_garbage().check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let owner = ledger.connect(&registry, 1, 1, 0);
@@ -105,24 +108,26 @@ fn two_of_one_owner() {
 /// Of an owner that has one already, so that nothing but its list tells the two of each other.
 #[test]
 fn another_against_the_end() {
-    model("aliases: another against the end", 3, 2_066).keep_garbage().check(|| {
-        let ledger = Ledger::default();
-        let registry = Arc::new(small().build().unwrap());
-        let owner = registry.connect(ledger.client(1, 1, 0).alias(8)).unwrap().key;
-        let other = {
-            let registry = Arc::clone(&registry);
-            spawn(1, move || {
-                if let Err(error) = registry.add_alias(owner, 9) {
-                    assert_eq!(error.kind(), AliasErrorKind::ClientGone);
-                    assert_eq!(routed(&registry.pin(), 1), None, "it is gone, and found");
-                }
-            })
-        };
-        let removed = registry.disconnect_key(owner).unwrap();
-        other.join().unwrap();
-        assert_eq!([1, 8, 9].map(|name| routed(&registry.pin(), name)), [None; 3]);
-        drop(removed);
-        drop(registry);
-        ledger.settle();
-    });
+    model("aliases: another against the end", 3, 2_066).crossbeam(3, 9_118).keep_garbage().check(
+        || {
+            let ledger = Ledger::default();
+            let registry = Arc::new(small().build().unwrap());
+            let owner = registry.connect(ledger.client(1, 1, 0).alias(8)).unwrap().key;
+            let other = {
+                let registry = Arc::clone(&registry);
+                spawn(1, move || {
+                    if let Err(error) = registry.add_alias(owner, 9) {
+                        assert_eq!(error.kind(), AliasErrorKind::ClientGone);
+                        assert_eq!(routed(&registry.pin(), 1), None, "it is gone, and found");
+                    }
+                })
+            };
+            let removed = registry.disconnect_key(owner).unwrap();
+            other.join().unwrap();
+            assert_eq!([1, 8, 9].map(|name| routed(&registry.pin(), name)), [None; 3]);
+            drop(removed);
+            drop(registry);
+            ledger.settle();
+        },
+    );
 }

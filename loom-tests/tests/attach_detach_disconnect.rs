@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 #[test]
 fn attach_detach_disconnect() {
-    model("attach_detach_disconnect", 3, 10_226).check(|| {
+    model("attach_detach_disconnect", 3, 10_226).crossbeam(1, 1_596).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().capacity(4).build().unwrap());
         let connected = registry.connect(ledger.client(1, 7, 0)).unwrap();

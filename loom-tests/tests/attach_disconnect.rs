@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 #[test]
 fn attach_against_disconnect() {
-    model("attach_disconnect: attach", 3, 257).shipped(127).check(|| {
+    model("attach_disconnect: attach", 3, 257).shipped(127).crossbeam(3, 212).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let key = ledger.connect(&registry, 1, 7, 0);
@@ -30,7 +30,7 @@ fn attach_against_disconnect() {
 
 #[test]
 fn disconnect_against_attach() {
-    model("attach_disconnect: disconnect", 3, 110).check(|| {
+    model("attach_disconnect: disconnect", 3, 110).crossbeam(3, 8_099).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let key = ledger.connect(&registry, 1, 7, 0);
@@ -50,47 +50,53 @@ fn disconnect_against_attach() {
 
 #[test]
 fn lookup_against_attach() {
-    model("attach_disconnect: lookup against attach", 3, 1_007).shipped(4_238).check(|| {
-        let ledger = Ledger::default();
-        let registry = Arc::new(small().build().unwrap());
-        let key = ledger.connect(&registry, 1, 7, 0);
-        let reader = {
-            let registry = Arc::clone(&registry);
-            spawn(1, move || {
-                let guard = registry.pin();
-                let seen = [0; 3].map(|_| routed(&guard, 7).expect("it has a stream"));
-                assert!(seen.is_sorted(), "{seen:?}");
-            })
-        };
-        registry.attach_stream(key, ledger.stream(1)).unwrap();
-        registry.attach_stream(key, ledger.stream(2)).unwrap();
-        registry.flush();
-        reader.join().unwrap();
-        drop(registry);
-        ledger.settle();
-    });
+    model("attach_disconnect: lookup against attach", 3, 1_007)
+        .shipped(4_238)
+        .crossbeam(2, 12_733)
+        .check(|| {
+            let ledger = Ledger::default();
+            let registry = Arc::new(small().build().unwrap());
+            let key = ledger.connect(&registry, 1, 7, 0);
+            let reader = {
+                let registry = Arc::clone(&registry);
+                spawn(1, move || {
+                    let guard = registry.pin();
+                    let seen = [0; 3].map(|_| routed(&guard, 7).expect("it has a stream"));
+                    assert!(seen.is_sorted(), "{seen:?}");
+                })
+            };
+            registry.attach_stream(key, ledger.stream(1)).unwrap();
+            registry.attach_stream(key, ledger.stream(2)).unwrap();
+            registry.flush();
+            reader.join().unwrap();
+            drop(registry);
+            ledger.settle();
+        });
 }
 
 #[test]
 fn detach_is_exact() {
-    model("attach_disconnect: detach against attach", 3, 376).shipped(2_627).check(|| {
-        let ledger = Ledger::default();
-        let registry = Arc::new(small().build().unwrap());
-        let connected = registry.connect(ledger.client(1, 7, 0)).unwrap();
-        let (key, old) = (connected.key, connected.stream_key.unwrap());
-        let detach = {
-            let registry = Arc::clone(&registry);
-            spawn(1, move || {
-                let detached = registry.detach_stream(old);
-                assert!(detached.as_ref().is_none_or(|stream| stream.of == 0));
-                detached.is_some()
-            })
-        };
-        registry.attach_stream(key, ledger.stream(1)).unwrap();
-        assert_eq!(routed(&registry.pin(), 7), Some(1), "the fresh stream stays");
-        detach.join().unwrap();
-        assert_eq!(routed(&registry.pin(), 7), Some(1), "the fresh stream stays");
-        drop(registry);
-        ledger.settle();
-    });
+    model("attach_disconnect: detach against attach", 3, 376)
+        .shipped(2_627)
+        .crossbeam(3, 1_710)
+        .check(|| {
+            let ledger = Ledger::default();
+            let registry = Arc::new(small().build().unwrap());
+            let connected = registry.connect(ledger.client(1, 7, 0)).unwrap();
+            let (key, old) = (connected.key, connected.stream_key.unwrap());
+            let detach = {
+                let registry = Arc::clone(&registry);
+                spawn(1, move || {
+                    let detached = registry.detach_stream(old);
+                    assert!(detached.as_ref().is_none_or(|stream| stream.of == 0));
+                    detached.is_some()
+                })
+            };
+            registry.attach_stream(key, ledger.stream(1)).unwrap();
+            assert_eq!(routed(&registry.pin(), 7), Some(1), "the fresh stream stays");
+            detach.join().unwrap();
+            assert_eq!(routed(&registry.pin(), 7), Some(1), "the fresh stream stays");
+            drop(registry);
+            ledger.settle();
+        });
 }

@@ -32,10 +32,16 @@ fn race(policy: Policy) {
 
 #[test]
 fn connect_under_takeover() {
-    model("close: connect under takeover", 3, 374).shipped(680).check(|| race(Policy::Takeover));
+    model("close: connect under takeover", 3, 374)
+        .shipped(680)
+        .crossbeam(3, 5_768)
+        .check(|| race(Policy::Takeover));
 }
 
 #[test]
 fn connect_under_reject() {
-    model("close: connect under reject", 3, 326).shipped(651).check(|| race(Policy::Reject));
+    model("close: connect under reject", 3, 326)
+        .shipped(651)
+        .crossbeam(3, 5_733)
+        .check(|| race(Policy::Reject));
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 #[test]
 fn the_pair_of_lookups() {
-    model("disconnect_lookup: the pair", 3, 2_824).shipped(5_689).check(|| {
+    model("disconnect_lookup: the pair", 3, 2_824).shipped(5_689).crossbeam(2, 4_932).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let key = ledger.connect(&registry, 1, 7, 0);
@@ -34,7 +34,7 @@ fn the_pair_of_lookups() {
 
 #[test]
 fn by_an_alias() {
-    model("disconnect_lookup: an alias", 3, 10_773).keep_garbage().check(|| {
+    model("disconnect_lookup: an alias", 3, 10_773).crossbeam(1, 604).keep_garbage().check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let key = registry.connect(ledger.client(1, 7, 0).alias(8)).unwrap().key;

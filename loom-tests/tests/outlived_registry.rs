@@ -26,13 +26,16 @@ fn outlived<const CLIENTS: usize>(
 
 #[test]
 fn against_the_last_client() {
-    model("outlived_registry: against the last client", 3, 99).shipped(6_622).check(|| {
-        outlived([1], |[removed], registry| {
-            let other = spawn(1, move || drop(removed));
-            drop(registry);
-            other.join().unwrap();
+    model("outlived_registry: against the last client", 3, 99)
+        .shipped(6_622)
+        .crossbeam(3, 1_933)
+        .check(|| {
+            outlived([1], |[removed], registry| {
+                let other = spawn(1, move || drop(removed));
+                drop(registry);
+                other.join().unwrap();
+            });
         });
-    });
 }
 
 fn two_of_one_that_is_gone(numbers: [u32; 2]) {
@@ -47,19 +50,21 @@ fn two_of_one_that_is_gone(numbers: [u32; 2]) {
 #[test]
 fn two_of_one_that_is_gone_by_two_threads() {
     model("outlived_registry: two clients, by two threads", 3, 4)
+        .crossbeam(3, 4)
         .check(|| two_of_one_that_is_gone([1, 2]));
 }
 
 #[test]
 fn two_of_one_that_is_gone_by_one_thread() {
     model("outlived_registry: two clients, by one thread", 3, 4)
+        .crossbeam(3, 4)
         .check(|| two_of_one_that_is_gone([1, 1]));
 }
 
 /// Three threads.
 #[test]
 fn against_two_clients() {
-    model("outlived_registry: against two clients", 2, 858).check(|| {
+    model("outlived_registry: against two clients", 2, 858).crossbeam(1, 2_195).check(|| {
         outlived([1, 2], |[one, another], registry| {
             let others = [(1, one), (2, another)];
             let others = others.map(|(number, removed)| spawn(number, move || drop(removed)));
@@ -99,18 +104,21 @@ impl Drop for Watched {
 /// The registry goes when no guard is left, and then a client is dropped without waiting for any.
 #[test]
 fn after_a_guard_that_reads() {
-    model("outlived_registry: after a guard that reads", 3, 126).shipped(12_860).check(|| {
-        let registry = Registry::builder().shards(1).capacity(8).hasher(Fixed::default());
-        let registry = registry.build().unwrap();
-        let client = NewClient::new(1, 7, ()).stream(Watched::new());
-        let key = registry.connect(client).expect("nothing refuses it").key;
-        let guard = registry.pin();
-        let route = guard.stream(&7).unwrap();
-        let removed = registry.disconnect_key(key).unwrap();
-        let other = spawn(1, move || drop(removed));
-        route.read();
-        drop(guard);
-        drop(registry);
-        other.join().unwrap();
-    });
+    model("outlived_registry: after a guard that reads", 3, 126)
+        .shipped(12_860)
+        .crossbeam(3, 3_762)
+        .check(|| {
+            let registry = Registry::builder().shards(1).capacity(8).hasher(Fixed::default());
+            let registry = registry.build().unwrap();
+            let client = NewClient::new(1, 7, ()).stream(Watched::new());
+            let key = registry.connect(client).expect("nothing refuses it").key;
+            let guard = registry.pin();
+            let route = guard.stream(&7).unwrap();
+            let removed = registry.disconnect_key(key).unwrap();
+            let other = spawn(1, move || drop(removed));
+            route.read();
+            drop(guard);
+            drop(registry);
+            other.join().unwrap();
+        });
 }

@@ -28,7 +28,7 @@ fn race(slots: u32, read: fn(&Slots), write: fn(&Slots)) {
 
 #[test]
 fn a_pin_against_a_flush() {
-    model("reclaimer: a pin against a flush", 3, 1_008).check(|| {
+    model("reclaimer: a pin against a flush", 3, 1_008).crossbeam(2, 10_380).check(|| {
         race(
             2,
             |slots| {
@@ -48,7 +48,7 @@ fn a_pin_against_a_flush() {
 /// the stamp and before the reclaimer looked.
 #[test]
 fn a_flush_against_a_pin() {
-    model("reclaimer: a flush against a pin", 3, 396).check(|| {
+    model("reclaimer: a flush against a pin", 3, 396).crossbeam(2, 16_935).check(|| {
         let slots = Arc::new(Slots::new(2));
         let writer = {
             let slots = Arc::clone(&slots);
@@ -69,43 +69,47 @@ fn a_flush_against_a_pin() {
 
 #[test]
 fn a_pin_against_a_writer_that_tidies() {
-    model("reclaimer: a pin against a writer that tidies", 3, 4_433).check(|| {
-        race(
-            3,
-            |slots| assert!(slots.pin().read() < 3),
-            |slots| {
-                for slot in 1..3 {
-                    slots.replace(slot);
-                    slots.tidy();
-                }
-            },
-        );
-    });
+    model("reclaimer: a pin against a writer that tidies", 3, 4_433).crossbeam(2, 1_931).check(
+        || {
+            race(
+                3,
+                |slots| assert!(slots.pin().read() < 3),
+                |slots| {
+                    for slot in 1..3 {
+                        slots.replace(slot);
+                        slots.tidy();
+                    }
+                },
+            );
+        },
+    );
 }
 
 /// The second pin is in the record of the first: what was read under the first comes before the disposal,
 /// though the reclaimer sees only the second.
 #[test]
 fn two_pins_in_a_row_against_a_flush() {
-    model("reclaimer: two pins in a row against a flush", 3, 2_644).check(|| {
-        race(
-            2,
-            |slots| {
-                assert!(slots.pin().read() < 2);
-                assert!(slots.pin().read() < 2);
-            },
-            |slots| {
-                slots.replace(1);
-                slots.flush();
-            },
-        );
-    });
+    model("reclaimer: two pins in a row against a flush", 3, 2_644).crossbeam(2, 11_361).check(
+        || {
+            race(
+                2,
+                |slots| {
+                    assert!(slots.pin().read() < 2);
+                    assert!(slots.pin().read() < 2);
+                },
+                |slots| {
+                    slots.replace(1);
+                    slots.flush();
+                },
+            );
+        },
+    );
 }
 
 /// The inner guard keeps what it can reach when the outer one goes first.
 #[test]
 fn nested_pins_against_a_flush() {
-    model("reclaimer: nested pins against a flush", 3, 4_633).check(|| {
+    model("reclaimer: nested pins against a flush", 3, 4_633).crossbeam(2, 10_380).check(|| {
         race(
             2,
             |slots| {
@@ -126,25 +130,27 @@ fn nested_pins_against_a_flush() {
 /// One more than lie together.
 #[test]
 fn three_nested_pins_against_a_flush() {
-    model("reclaimer: three nested pins against a flush", 3, 10_019).check(|| {
-        race(
-            2,
-            |slots| {
-                let [outer, middle, inner] = [(); 3].map(|()| slots.pin());
-                drop((outer, middle));
-                assert!(inner.read() < 2);
-            },
-            |slots| {
-                slots.replace(1);
-                slots.flush();
-            },
-        );
-    });
+    model("reclaimer: three nested pins against a flush", 3, 10_019).crossbeam(2, 9_720).check(
+        || {
+            race(
+                2,
+                |slots| {
+                    let [outer, middle, inner] = [(); 3].map(|()| slots.pin());
+                    drop((outer, middle));
+                    assert!(inner.read() < 2);
+                },
+                |slots| {
+                    slots.replace(1);
+                    slots.flush();
+                },
+            );
+        },
+    );
 }
 
 #[test]
 fn a_renewed_pin_against_a_flush() {
-    model("reclaimer: a renewed pin against a flush", 3, 1_986).check(|| {
+    model("reclaimer: a renewed pin against a flush", 3, 1_986).crossbeam(1, 6_684).check(|| {
         race(
             2,
             |slots| {
@@ -164,7 +170,7 @@ fn a_renewed_pin_against_a_flush() {
 /// Each is reclaimed once, whoever gets to it.
 #[test]
 fn two_writers() {
-    model("reclaimer: two writers", 2, 175_508).check(|| {
+    model("reclaimer: two writers", 2, 175_508).crossbeam(2, 21_664).check(|| {
         let slots = Arc::new(Slots::new(3));
         let other = {
             let slots = Arc::clone(&slots);
@@ -186,7 +192,7 @@ fn two_writers() {
 /// What another has retired and not closed is anyone's to flush.
 #[test]
 fn two_flushes() {
-    model("reclaimer: two flushes", 3, 117_512).check(|| {
+    model("reclaimer: two flushes", 3, 117_512).crossbeam(1, 18_746).check(|| {
         race(
             2,
             |slots| {

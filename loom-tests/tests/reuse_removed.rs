@@ -24,18 +24,21 @@ fn use_again(registry: &Small, ledger: &Ledger) {
 
 #[test]
 fn dropped_against_used_again() {
-    model("reuse_removed: dropped against used again", 3, 46).shipped(1_777).check(|| {
-        removed(|registry, ledger, removed| {
-            let other = spawn(1, move || drop(removed));
-            use_again(registry, ledger);
-            other.join().unwrap();
+    model("reuse_removed: dropped against used again", 3, 46)
+        .shipped(1_777)
+        .crossbeam(3, 2_111)
+        .check(|| {
+            removed(|registry, ledger, removed| {
+                let other = spawn(1, move || drop(removed));
+                use_again(registry, ledger);
+                other.join().unwrap();
+            });
         });
-    });
 }
 
 #[test]
 fn used_again_against_dropped() {
-    model("reuse_removed: used again against dropped", 3, 96).check(|| {
+    model("reuse_removed: used again against dropped", 3, 96).crossbeam(2, 9_474).check(|| {
         removed(|registry, ledger, removed| {
             let (registry, ledger) = (Arc::clone(registry), ledger.clone());
             let other = spawn(1, move || use_again(&registry, &ledger));

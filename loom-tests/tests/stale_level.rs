@@ -10,7 +10,7 @@ const UPPER: u64 = 2;
 
 #[test]
 fn while_a_level_moves() {
-    model("stale_level: while a level moves", 3, 5_346).check(|| {
+    model("stale_level: while a level moves", 3, 5_346).crossbeam(1, 6_094).check(|| {
         let ledger = Ledger::default();
         // One line of three places: the fourth client spills, and the next writer splits it.
         let registry = Arc::new(small().capacity(3).build().unwrap());

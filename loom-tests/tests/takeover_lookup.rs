@@ -6,73 +6,80 @@ use std::sync::Arc;
 
 #[test]
 fn no_gap_and_no_way_back() {
-    model("takeover_lookup: by node id", 3, 35_784).keep_garbage().check(|| {
-        let ledger = Ledger::default();
-        let registry = Arc::new(small().build().unwrap());
-        ledger.connect(&registry, 1, 7, 0);
-        let reader = {
-            let registry = Arc::clone(&registry);
-            spawn(1, move || {
-                let guard = registry.pin();
-                let first = routed(&guard, 7).expect("no gap");
-                let second = routed(&guard, 7).expect("no gap");
-                assert!(first <= second, "from {first} back to {second}");
-            })
-        };
-        let connected = registry.connect(ledger.client(2, 7, 1)).unwrap();
-        assert_eq!(connected.displaced.len(), 1);
-        drop(connected);
-        reader.join().unwrap();
-        drop(registry);
-        ledger.settle();
-    });
+    model("takeover_lookup: by node id", 3, 35_784).crossbeam(1, 1_068).keep_garbage().check(
+        || {
+            let ledger = Ledger::default();
+            let registry = Arc::new(small().build().unwrap());
+            ledger.connect(&registry, 1, 7, 0);
+            let reader = {
+                let registry = Arc::clone(&registry);
+                spawn(1, move || {
+                    let guard = registry.pin();
+                    let first = routed(&guard, 7).expect("no gap");
+                    let second = routed(&guard, 7).expect("no gap");
+                    assert!(first <= second, "from {first} back to {second}");
+                })
+            };
+            let connected = registry.connect(ledger.client(2, 7, 1)).unwrap();
+            assert_eq!(connected.displaced.len(), 1);
+            drop(connected);
+            reader.join().unwrap();
+            drop(registry);
+            ledger.settle();
+        },
+    );
 }
 
 /// One kind of lookup looks at every entry, the other at the likely one first, which may be the older client's:
 /// it is marked before the newcomer commits.
 #[test]
 fn no_way_back_from_one_kind_of_lookup_to_another() {
-    model("takeover_lookup: one kind after another", 3, 49_506).keep_garbage().check(|| {
-        let ledger = Ledger::default();
-        let registry = Arc::new(small().build().unwrap());
-        let old = ledger.connect(&registry, 1, 7, 0);
-        let reader = {
-            let registry = Arc::clone(&registry);
-            spawn(1, move || {
-                let first = registry.key_by_node(&7).expect("no gap");
-                let second = registry.pin().route(&7).expect("no gap").key();
-                assert!(first == old || second != old, "from {first:?} back to {second:?}");
-            })
-        };
-        drop(registry.connect(ledger.client(2, 7, 1)).unwrap());
-        reader.join().unwrap();
-        drop(registry);
-        ledger.settle();
-    });
+    model("takeover_lookup: one kind after another", 3, 49_506)
+        .crossbeam(2, 13_454)
+        .keep_garbage()
+        .check(|| {
+            let ledger = Ledger::default();
+            let registry = Arc::new(small().build().unwrap());
+            let old = ledger.connect(&registry, 1, 7, 0);
+            let reader = {
+                let registry = Arc::clone(&registry);
+                spawn(1, move || {
+                    let first = registry.key_by_node(&7).expect("no gap");
+                    let second = registry.pin().route(&7).expect("no gap").key();
+                    assert!(first == old || second != old, "from {first:?} back to {second:?}");
+                })
+            };
+            drop(registry.connect(ledger.client(2, 7, 1)).unwrap());
+            reader.join().unwrap();
+            drop(registry);
+            ledger.settle();
+        });
 }
 
 /// Another client's node id has the same hash, so that no lookup is answered at first sight: a scan that
 /// came before the newcomer's entry and read the older word after its end is told by the raised version.
 #[test]
 fn no_gap_where_hashes_collide() {
-    model("takeover_lookup: by a node id that collides", 3, 9_455).check(|| {
-        let ledger = Ledger::default();
-        let registry = Arc::new(small().hasher(Fixed::colliding()).build().unwrap());
-        ledger.connect(&registry, 1, 0x17, 0);
-        ledger.connect(&registry, 2, 0x27, 9);
-        let reader = {
-            let registry = Arc::clone(&registry);
-            spawn(1, move || {
-                assert!(routed(&registry.pin(), 0x17).is_some_and(|of| of < 2), "no gap");
-            })
-        };
-        let connected = registry.connect(ledger.client(3, 0x17, 1)).unwrap();
-        assert_eq!(connected.displaced.len(), 1);
-        drop(connected);
-        reader.join().unwrap();
-        drop(registry);
-        ledger.settle();
-    });
+    model("takeover_lookup: by a node id that collides", 3, 9_455).crossbeam(2, 6_177).check(
+        || {
+            let ledger = Ledger::default();
+            let registry = Arc::new(small().hasher(Fixed::colliding()).build().unwrap());
+            ledger.connect(&registry, 1, 0x17, 0);
+            ledger.connect(&registry, 2, 0x27, 9);
+            let reader = {
+                let registry = Arc::clone(&registry);
+                spawn(1, move || {
+                    assert!(routed(&registry.pin(), 0x17).is_some_and(|of| of < 2), "no gap");
+                })
+            };
+            let connected = registry.connect(ledger.client(3, 0x17, 1)).unwrap();
+            assert_eq!(connected.displaced.len(), 1);
+            drop(connected);
+            reader.join().unwrap();
+            drop(registry);
+            ledger.settle();
+        },
+    );
 }
 
 /// Three threads: the older client is disconnected by its key meanwhile.
@@ -111,23 +118,26 @@ fn no_way_back_though_the_older_one_disconnects() {
 /// older client after another lookup had the newcomer.
 #[test]
 fn no_way_back_from_a_newcomer_that_left() {
-    model("takeover_lookup: the newcomer leaves", 3, 499_711).keep_garbage().check(|| {
-        let ledger = Ledger::default();
-        let registry = Arc::new(small().build().unwrap());
-        ledger.connect(&registry, 1, 7, 0);
-        let reader = {
-            let registry = Arc::clone(&registry);
-            spawn(1, move || {
-                let guard = registry.pin();
-                let seen = [routed(&guard, 7), routed(&guard, 7)];
-                let back = matches!(seen, [Some(1), Some(0)] | [None, Some(_)]);
-                assert!(!back, "{seen:?}");
-            })
-        };
-        let newcomer = ledger.connect(&registry, 2, 7, 1);
-        drop(registry.disconnect_key(newcomer).unwrap());
-        reader.join().unwrap();
-        drop(registry);
-        ledger.settle();
-    });
+    model("takeover_lookup: the newcomer leaves", 3, 499_711)
+        .crossbeam(1, 5_536)
+        .keep_garbage()
+        .check(|| {
+            let ledger = Ledger::default();
+            let registry = Arc::new(small().build().unwrap());
+            ledger.connect(&registry, 1, 7, 0);
+            let reader = {
+                let registry = Arc::clone(&registry);
+                spawn(1, move || {
+                    let guard = registry.pin();
+                    let seen = [routed(&guard, 7), routed(&guard, 7)];
+                    let back = matches!(seen, [Some(1), Some(0)] | [None, Some(_)]);
+                    assert!(!back, "{seen:?}");
+                })
+            };
+            let newcomer = ledger.connect(&registry, 2, 7, 1);
+            drop(registry.disconnect_key(newcomer).unwrap());
+            reader.join().unwrap();
+            drop(registry);
+            ledger.settle();
+        });
 }

@@ -9,7 +9,6 @@
 //! Its pins take a full fence, nested ones share an epoch, and an epoch ends two advances after the
 //! last retirement in it: so a guard keeps what was retired up to two epochs before it, too.
 
-use core::cell::UnsafeCell;
 use core::mem::{ManuallyDrop, MaybeUninit};
 use core::ptr::NonNull;
 
@@ -22,7 +21,7 @@ use super::{Header, Panics, Slab, Tally};
 use crate::blanks::Blank;
 use crate::segments::Segments;
 use crate::stack::IndexStack;
-use crate::sync::{AtomicU32, Ordering, ThreadNumber, yield_now};
+use crate::sync::{AtomicU32, Ordering, ThreadNumber, UnsafeCell, yield_now};
 
 /// Batches that a writer disposes of after it closed one: more than one, so that it catches up.
 const STEADY: usize = 4;
@@ -99,11 +98,15 @@ pub(crate) struct Pin<'r> {
 
 impl Reclaimer {
     pub(crate) fn new() -> Self {
+        let (locals, batches) = (Segments::new(), Segments::new());
+        // The first ones at once: every registry needs them, and loom does not see segments being made.
+        locals.get_or_make(0);
+        batches.get_or_make(0);
         Self {
             collector: ManuallyDrop::new(crossbeam::Collector::new()),
-            locals: Segments::new(),
+            locals,
             numbers: AtomicU32::new(0),
-            batches: Segments::new(),
+            batches,
             made: AtomicU32::new(0),
             idle: IndexStack::new(),
             ripe: CachePadded::new(IndexStack::new()),
@@ -119,14 +122,15 @@ impl Reclaimer {
             self.register(local, number.value());
         }
         // SAFETY: `ready` says that it is initialized; no one else touches it, see `Local`.
-        let guard = unsafe { (*local.handle.get()).assume_init_ref() }.pin();
+        let guard = local.handle.with(|handle| unsafe { (*handle).assume_init_ref() }.pin());
         Pin { guard, number, local, reclaimer: self }
     }
 
     #[cold]
     fn register(&self, local: &Local, number: u32) {
+        let handle = self.collector.register();
         // SAFETY: only the owner of the number gets here, see `Local`, and once, see `ready`.
-        unsafe { (*local.handle.get()).write(self.collector.register()) };
+        local.handle.with_mut(|place| unsafe { (*place).write(handle) });
         // Relaxed: this thread's own.
         local.ready.store(1, Ordering::Relaxed);
         // Release: pairs with the Acquire in `locals_seen`, which looks at all numbers below.
@@ -292,7 +296,7 @@ impl Drop for Reclaimer {
             // Relaxed: `&mut self`.
             if local.ready.load(Ordering::Relaxed) == 1 {
                 // SAFETY: initialized, and nobody can pin any more: `&mut self`.
-                unsafe { (*local.handle.get()).assume_init_drop() };
+                local.handle.with_mut(|handle| unsafe { (*handle).assume_init_drop() });
             }
         }
         // SAFETY: dropped once, here. The closures that are left run now, or never if a guard was

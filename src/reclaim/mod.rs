@@ -7,14 +7,15 @@
 //!
 //! Three reclaimers have the same face: `epoch` is the one that is used, `crossbeam` the one of the
 //! feature `crossbeam-epoch`, and `quarantine` the one that loom sees, which reclaims at the earliest
-//! legal moment and checks that nothing is retired twice. The first has loom models of its own
-//! (`modelled`), and under `cfg(shipped_reclaimer)` the models of the registry run on it.
+//! legal moment and checks that nothing is retired twice. The first two have loom models of their own
+//! (`modelled`), and those of the registry run on them, too: under `cfg(shipped_reclaimer)` on the
+//! one, under `cfg(crossbeam_loom)` and the feature on the other.
 //!
 //! Which one is used is chosen here, and nobody else knows.
 
 #[cfg(any(loom, not(feature = "crossbeam-epoch")))]
 mod barrier;
-#[cfg(all(feature = "crossbeam-epoch", not(loom)))]
+#[cfg(all(feature = "crossbeam-epoch", any(not(loom), crossbeam_loom)))]
 mod crossbeam;
 mod disposing;
 #[cfg(any(loom, not(feature = "crossbeam-epoch")))]
@@ -32,12 +33,12 @@ mod queue;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-#[cfg(all(feature = "crossbeam-epoch", not(loom)))]
+#[cfg(all(feature = "crossbeam-epoch", any(not(loom), crossbeam_loom)))]
 pub(crate) use crossbeam::{Pin, Reclaimer};
 #[cfg(any(all(loom, shipped_reclaimer), not(any(loom, feature = "crossbeam-epoch"))))]
 pub(crate) use epoch::{Pin, Reclaimer};
 pub(crate) use panics::{Late, Panics, attempt};
-#[cfg(all(loom, not(shipped_reclaimer)))]
+#[cfg(all(loom, not(any(shipped_reclaimer, crossbeam_loom))))]
 pub(crate) use quarantine::{Pin, Reclaimer};
 
 use core::cell::Cell;

@@ -7,6 +7,9 @@ use core::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize as Count;
 
+#[cfg(crossbeam_loom)]
+use super::crossbeam::{Pin, Reclaimer};
+#[cfg(not(crossbeam_loom))]
 use super::epoch::{Pin, Reclaimer};
 use super::pile::{Garbage, Pile};
 pub use super::quarantine::keep_garbage;

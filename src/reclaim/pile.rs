@@ -171,11 +171,18 @@ impl Place {
     }
 
     /// Takes it, once: who comes later finds nothing.
-    #[cfg(all(feature = "crossbeam-epoch", not(loom)))]
+    #[cfg(all(feature = "crossbeam-epoch", any(not(loom), crossbeam_loom)))]
     pub(super) fn take(&self) -> Garbage {
-        // Acquire: whoever takes it is ordered after the one who put it, however it was told.
-        let slots = Taken::from_raw(self.slots.swap(0, Ordering::Acquire));
-        let headers = self.headers.swap(ptr::null_mut(), Ordering::Acquire);
-        Garbage { slots, headers }
+        // Relaxed, twice: where nothing is there is nothing to be ordered after. And it is not exchanged: loom may have
+        // a `put` come before an exchange that does not know of it, though the exchange read what was there before.
+        let (mut slots, mut headers) = (0, ptr::null_mut());
+        // Acquire, twice: whoever takes it is ordered after the one who put it, however it was told.
+        if self.slots.load(Ordering::Relaxed) != 0 {
+            slots = self.slots.swap(0, Ordering::Acquire);
+        }
+        if !self.headers.load(Ordering::Relaxed).is_null() {
+            headers = self.headers.swap(ptr::null_mut(), Ordering::Acquire);
+        }
+        Garbage { slots: Taken::from_raw(slots), headers }
     }
 }

@@ -163,7 +163,7 @@ fn explored_mutators() -> BTreeMap<recorded::Place, usize> {
 
 /// Mutators at 2 preemptions; of each pair, in either role, 90% of what was recorded for it.
 #[test]
-#[cfg_attr(shipped_reclaimer, ignore = "recorded on the quarantine")]
+#[cfg_attr(any(shipped_reclaimer, crossbeam_loom), ignore = "recorded on the quarantine")]
 fn mutators() {
     let explored = explored_mutators();
     println!("pairs of mutators: {} executions", explored.values().sum::<usize>());

@@ -17,6 +17,8 @@ pub struct Killer {
 enum Layer {
     /// A file of models.
     Loom(String),
+    /// The same on `crossbeam-epoch`.
+    Crossbeam(String),
     Contract,
     Linearizable,
     /// `stall` or `unit`.
@@ -36,6 +38,7 @@ impl Killer {
         let words: Vec<&str> = text.split_whitespace().collect();
         let (layer, filter) = match words[..] {
             ["loom", file, filter] => (Layer::Loom(file.to_owned()), filter),
+            ["crossbeam", file, filter] => (Layer::Crossbeam(file.to_owned()), filter),
             ["contract", filter] => (Layer::Contract, filter),
             ["linearizable", filter] => (Layer::Linearizable, filter),
             ["stall" | "unit", filter] => (Layer::Lib, filter),
@@ -55,6 +58,7 @@ impl Killer {
     fn cargo(&self, scratch: &Path, tree: &Path, build_only: bool) -> Result<bool> {
         let target = match self.layer {
             Layer::Loom(_) => "loom",
+            Layer::Crossbeam(_) => "crossbeam",
             Layer::Contract | Layer::Lib => "plain",
             Layer::Linearizable => "steps",
         };
@@ -64,6 +68,10 @@ impl Killer {
             Layer::Loom(file) => {
                 cargo.args(["-p", "loom-tests", "--release", "--test", file]);
                 cargo.env("RUSTFLAGS", "--cfg loom")
+            }
+            Layer::Crossbeam(file) => {
+                cargo.args(["-p", "loom-tests", "--release", "--test", file]);
+                cargo.env("RUSTFLAGS", "--cfg loom --cfg crossbeam_loom")
             }
             Layer::Contract => cargo.args(["--test", "contract"]),
             Layer::Linearizable => cargo.args(["--features", "steps", "--test", "linearizable"]),

@@ -52,12 +52,14 @@ const LOOM: &str = "RUSTFLAGS='--cfg loom' cargo test -p loom-tests --release \
                     --target-dir target/loom -- --nocapture";
 const SHIPPED: &str = "RUSTFLAGS='--cfg loom --cfg shipped_reclaimer' cargo test -p loom-tests \
                        --release --target-dir target/loom-shipped -- --nocapture";
+const CROSSBEAM: &str = "RUSTFLAGS='--cfg loom --cfg crossbeam_loom' cargo test -p loom-tests \
+                         --release --target-dir target/loom-crossbeam -- --nocapture";
 const HISTORIES: &str = "cargo test --features steps --test linearizable -- --nocapture";
 const STALL: &str = "cargo test --lib stall -- --nocapture";
 const CORPORA: &str = "cargo test --manifest-path fuzz/Cargo.toml";
 
 /// All of them, cheap ones first.
-pub const LAYERS: [Layer; 13] = [
+pub const LAYERS: [Layer; 14] = [
     Layer {
         name: "stall",
         proves: "F: a thread stopped at any step stops no other",
@@ -124,6 +126,13 @@ pub const LAYERS: [Layer; 13] = [
         quick: Some(SHIPPED),
         recorded: Some(SHIPPED),
         campaign: bounded(0, SHIPPED),
+    },
+    Layer {
+        name: "loom, crossbeam-epoch",
+        proves: "A-H: the same under the feature `crossbeam-epoch`, on its collector",
+        quick: Some(CROSSBEAM),
+        recorded: Some(CROSSBEAM),
+        campaign: bounded(0, CROSSBEAM),
     },
     Layer {
         name: "loom, no bound",
