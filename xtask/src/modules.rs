@@ -23,21 +23,27 @@ struct Build {
     is_linux: bool,
 }
 
-const BUILDS: [Build; 4] = [
+const BUILDS: [Build; 5] = [
     Build { set: &["loom"], is_linux: true },
     Build { set: &[], is_linux: true },
     // One of the targets without any of the special cases.
     Build { set: &[], is_linux: false },
     Build { set: &["crossbeam-epoch"], is_linux: true },
+    Build { set: &["loom", "crossbeam_loom", "crossbeam-epoch"], is_linux: true },
 ];
 
 /// Which of [`BUILDS`] compile something.
 #[derive(Clone, Copy)]
-pub struct Builds([bool; 4]);
+pub struct Builds([bool; BUILDS.len()]);
 
 impl Builds {
     pub fn loom(self) -> bool {
         self.0[0]
+    }
+
+    /// Loom's, on `crossbeam-epoch`.
+    pub fn loom_on_crossbeam(self) -> bool {
+        self.0[4]
     }
 
     /// Without features, on one target or another.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::is_past;
-use super::sites::Site;
+use super::sites::{Loom, Site};
 use crate::Result;
 use crate::scratch::{self, End, Ran};
 
@@ -132,7 +132,7 @@ impl Layers {
             Ok(text) => serde_json::from_slice(&text)?,
             Err(_) => Vec::new(),
         };
-        let program = self.loom()?.ok_or("the models do not compile")?;
+        let program = self.build(Loom::Plain)?.ok_or("the models do not compile")?;
         let list = Command::new(&program).args(["--list", "--format", "terse"]).output()?;
         let list = String::from_utf8(list.stdout)?;
         let mut models = Vec::new();
@@ -168,9 +168,13 @@ impl Layers {
 
     /// The program with all models: one, as most of what they are made of is the same. `None`: it does not
     /// compile.
-    fn loom(&self) -> Result<Option<PathBuf>> {
-        let mut cargo = scratch::cargo(&self.tree, self.scratch.join("loom"));
-        cargo.env("RUSTFLAGS", "--cfg loom").env("CARGO_PROFILE_RELEASE_INCREMENTAL", "true");
+    fn build(&self, loom: Loom) -> Result<Option<PathBuf>> {
+        let (target, flags) = match loom {
+            Loom::Plain => ("loom", "--cfg loom"),
+            Loom::OnCrossbeam => ("loom-crossbeam", "--cfg loom --cfg crossbeam_loom"),
+        };
+        let mut cargo = scratch::cargo(&self.tree, self.scratch.join(target));
+        cargo.env("RUSTFLAGS", flags).env("CARGO_PROFILE_RELEASE_INCREMENTAL", "true");
         cargo.args(["test", "--no-run", "-p", "loom-tests", "--release", "--test", ALL]);
         let programs = scratch::build(&mut cargo)?;
         Ok(programs.and_then(|mut programs| programs.pop()).map(|(_, program)| program))
@@ -208,8 +212,8 @@ impl Layers {
     fn judge_weakened(&self, site: &Site, budget: Duration) -> Result<Verdict> {
         let (mut finished, mut unfinished, mut spent) = (0, 0, Duration::ZERO);
         let mut program = None;
-        if site.in_loom {
-            program = self.loom()?;
+        if let Some(loom) = site.in_loom {
+            program = self.build(loom)?;
             if program.is_none() {
                 return Ok(Verdict::DoesNotCompile);
             }

@@ -23,10 +23,18 @@ pub struct Site {
     /// What is replaced, in bytes of the file.
     span: std::ops::Range<usize>,
     with: String,
-    /// Whether loom's build has it.
-    pub in_loom: bool,
+    /// In which of loom's builds it is.
+    pub in_loom: Option<Loom>,
     /// Whether it ships without features; otherwise with `crossbeam-epoch`.
     pub by_default: bool,
+}
+
+/// A build under loom.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Loom {
+    Plain,
+    /// With the feature `crossbeam-epoch`.
+    OnCrossbeam,
 }
 
 impl Site {
@@ -53,7 +61,9 @@ pub fn find(root: &Path) -> Result<Vec<Site>> {
         }
         // Loom sees no atomics but its own.
         let is_modelled = !file.text.contains("\nuse core::sync::atomic::{Atomic");
-        visitor.sites.iter_mut().for_each(|site| site.in_loom &= is_modelled);
+        for site in visitor.sites.iter_mut().filter(|_| !is_modelled) {
+            site.in_loom = None;
+        }
         sites.append(&mut visitor.sites);
     }
     sites.sort_by(|a, b| (&a.file, a.span.start, &a.with).cmp(&(&b.file, b.span.start, &b.with)));
@@ -120,7 +130,11 @@ impl<'t> Visitor<'t> {
             line: span.start().line,
             span: self.offset(span.start())..self.offset(span.end()),
             with: with.to_owned(),
-            in_loom: self.builds.loom(),
+            in_loom: match (self.builds.loom(), self.builds.loom_on_crossbeam()) {
+                (true, _) => Some(Loom::Plain),
+                (false, true) => Some(Loom::OnCrossbeam),
+                (false, false) => None,
+            },
             by_default: self.builds.by_default(),
         });
     }
