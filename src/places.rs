@@ -4,7 +4,7 @@
 //! there is one counter, as only one word can be compared with a limit; without one the count is
 //! striped by thread, and nobody shares a line.
 //!
-//! The end of the registry is marked on the counters: a connect that took its place before the mark
+//! The end of the registry is marked on the counters: a connect that asked for a place before the mark
 //! happens before it, so that whoever set the mark finds its slot; one that comes after is refused.
 
 use crossbeam_utils::CachePadded;
@@ -43,25 +43,25 @@ impl Places {
         &self.taken[thread as usize & (self.taken.len() - 1)]
     }
 
-    /// Takes a place if one is free. Linearization point of a refusal: the last read of the counter.
+    /// Takes a place if one is free. Linearization point of a refusal: the last exchange, or read, of the counter (E).
     pub(crate) fn take(&self, thread: u32) -> Ask {
         let taken = self.stripe(thread);
         let limit = self.limit.map_or(u64::MAX, |limit| limit as u64);
-        // Relaxed, here and on failure: only compared, and a refusal hands nothing on.
+        // Relaxed, here and on failure: only compared, and nothing else is read because of the mark.
         let mut seen = taken.load(Ordering::Relaxed);
         loop {
             if seen & CLOSED != 0 {
                 return Ask::Closed;
             }
-            if self.limit.is_some() && seen >= limit {
-                return Ask::Full;
-            }
-            let next = (seen + 1) & !CLOSED;
+            let is_full = self.limit.is_some() && seen >= limit;
+            // Exchanged for itself if it is full: who finds no place may inherit one, and so has to be found, or refused,
+            // by whoever sets the mark, as much as who takes one.
+            let next = if is_full { seen } else { (seen + 1) & !CLOSED };
             // Release: the record that was filled before is visible to whoever sets the mark later (Acquire in
             // `close`). Acquire: the end of the client that had the place (Release in `release`) comes before
             // what its next owner does, so that whoever finds this one live finds that one gone (E).
             match taken.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return Ask::Taken,
+                Ok(_) => return if is_full { Ask::Full } else { Ask::Taken },
                 Err(now) => seen = now,
             }
         }
@@ -95,7 +95,7 @@ impl Places {
     /// No place is given out from now on.
     pub(crate) fn close(&self) {
         for taken in &self.taken {
-            // Acquire: for the records of those who took a place before. Those who are refused need nothing of
+            // Acquire: for the records of those who asked for a place before. Those who are refused need nothing of
             // this thread's.
             taken.fetch_or(CLOSED, Ordering::Acquire);
         }

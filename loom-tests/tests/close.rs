@@ -45,3 +45,32 @@ fn connect_under_reject() {
         .crossbeam(3, 5_733)
         .check(|| race(Policy::Reject));
 }
+
+/// A newcomer that found no place free takes over the one of the client that it displaces, in a slot that is new, and so
+/// perhaps beyond those that the close looks at.
+#[test]
+fn takeover_of_the_last_place() {
+    model("close: takeover of the last place", 3, 21_777).keep_garbage().check(|| {
+        let ledger = Ledger::default();
+        let registry = Arc::new(small().max_clients(1).build().unwrap());
+        ledger.connect(&registry, 1, 7, 0);
+        let connect = {
+            let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
+            spawn(1, move || match registry.connect(ledger.client(1, 8, 1)) {
+                Ok(connected) => Some(connected.displaced.len()),
+                Err(error) => {
+                    assert_eq!(error.kind(), ConnectErrorKind::Closed);
+                    None
+                }
+            })
+        };
+        let removed = registry.close();
+        let expected = connect.join().unwrap().map_or(1, |displaced| 2 - displaced);
+        assert_eq!(removed.len(), expected, "refused or retired");
+        assert!(registry.is_empty());
+        assert_eq!(registry.pin().iter().count(), 0);
+        drop(removed);
+        drop(registry);
+        ledger.settle();
+    });
+}

@@ -18,8 +18,7 @@ use std::time::{Duration, Instant};
 
 use loom_tests::{Explored, Limits, spawn};
 use operation::{MUTATORS, Operation, Part, READERS, Runner};
-use tandem_registry::Policy;
-use world::World;
+use world::{Setting, World};
 
 /// What the first bring along is counted from here, and what the second.
 const NUMBERS: [u64; 2] = [10, 20];
@@ -54,28 +53,28 @@ fn conclude(world: World, mut runners: [Runner; 2]) -> String {
     format!("{said:?} {state}")
 }
 
-fn parts([one, other]: [Operation; 2], policy: Policy) -> [&'static [Part]; 2] {
-    [one.parts(other, policy), other.parts(one, policy)]
+fn parts([one, other]: [Operation; 2], setting: Setting) -> [&'static [Part]; 2] {
+    [one.parts(other, setting), other.parts(one, setting)]
 }
 
 /// What one order of the parts gives.
-fn sequentially(pair: [Operation; 2], policy: Policy, order: &[usize]) -> String {
-    let mut world = World::new(policy);
+fn sequentially(pair: [Operation; 2], setting: Setting, order: &[usize]) -> String {
+    let mut world = World::new(setting);
     let mut at = 0;
     let mut runners = pair.map(|operation| {
         at += 1;
         Runner::new(operation, NUMBERS[at - 1], &mut world)
     });
     world.release_session();
-    let mut parts: [std::slice::Iter<'_, Part>; 2] = parts(pair, policy).map(<[_]>::iter);
+    let mut parts: [std::slice::Iter<'_, Part>; 2] = parts(pair, setting).map(<[_]>::iter);
     for &next in order {
         runners[next].run_part(*parts[next].next().expect("as many as there are parts"));
     }
     conclude(world, runners)
 }
 
-fn at_once(pair: [Operation; 2], policy: Policy, allowed: &BTreeSet<String>) {
-    let mut world = World::new(policy);
+fn at_once(pair: [Operation; 2], setting: Setting, allowed: &BTreeSet<String>) {
+    let mut world = World::new(setting);
     let first = Runner::new(pair[0], NUMBERS[0], &mut world);
     let second = Runner::new(pair[1], NUMBERS[1], &mut world);
     world.release_session();
@@ -85,39 +84,41 @@ fn at_once(pair: [Operation; 2], policy: Policy, allowed: &BTreeSet<String>) {
     assert!(allowed.contains(&outcome), "{outcome}\nis none of\n{allowed:#?}");
 }
 
-/// The outcomes of all orders, found out in a model of one thread.
-fn allowed(pair: [Operation; 2], policy: Policy) -> BTreeSet<String> {
+/// The outcomes of all orders, each found out in a model of one thread.
+fn allowed(pair: [Operation; 2], setting: Setting) -> BTreeSet<String> {
+    let [one, other] = parts(pair, setting);
     let outcomes = Arc::new(Mutex::new(BTreeSet::new()));
-    let found = Arc::clone(&outcomes);
-    let limits = Limits { preemptions: Some(0), executions: None, time: None };
-    loom_tests::explore(limits, true, move || {
-        let [one, other] = parts(pair, policy);
-        for order in orders(one.len(), other.len()) {
-            let outcome = sequentially(pair, policy, &order);
+    for order in orders(one.len(), other.len()) {
+        let found = Arc::clone(&outcomes);
+        let limits = Limits { preemptions: Some(0), executions: None, time: None };
+        loom_tests::explore(limits, true, move || {
+            let outcome = sequentially(pair, setting, &order);
             found.lock().unwrap().insert(outcome);
-        }
-    });
+        });
+    }
     let outcomes = outcomes.lock().unwrap();
     outcomes.clone()
 }
 
 /// Explores a pair, says how many executions that were, and returns the number.
-fn explore(pair: [Operation; 2], policy: Policy, limits: Limits) -> usize {
-    let allowed = allowed(pair, policy);
+fn explore(pair: [Operation; 2], setting: Setting, limits: Limits) -> usize {
+    let allowed = allowed(pair, setting);
     // Of two mutators the race is about who wins; values that go too early are for readers to meet.
-    let keeps_garbage = !pair.contains(&Operation::Flush) && !READERS.contains(&pair[0]);
-    let race = move || at_once(pair, policy, &allowed);
+    let reclaims = [Operation::Flush, Operation::DropRemoved];
+    let keeps_garbage =
+        !pair.iter().any(|one| reclaims.contains(one)) && !READERS.contains(&pair[0]);
+    let race = move || at_once(pair, setting, &allowed);
     let Explored { executions, complete, .. } = loom_tests::explore(limits, keeps_garbage, race);
     let how = if complete { "complete" } else { "cut" };
-    println!("pair: {:?} {:?} {policy:?} {executions} {how}", pair[0], pair[1]);
+    println!("pair: {:?} {:?} {setting:?} {executions} {how}", pair[0], pair[1]);
     executions
 }
 
-/// All pairs of `first` and `second`, each unordered one once, under both policies where they matter.
+/// All pairs of `first` and `second`, each unordered one once, in the settings that matter for it.
 fn pairs(
     first: &'static [Operation],
     second: &'static [Operation],
-) -> impl Iterator<Item = ([Operation; 2], Policy)> {
+) -> impl Iterator<Item = ([Operation; 2], Setting)> {
     let pairs = first.iter().enumerate().flat_map(move |(at, &one)| {
         let from = if first.as_ptr() == second.as_ptr() { at } else { 0 };
         second[from..].iter().map(move |&other| [one, other])
@@ -125,26 +126,28 @@ fn pairs(
     // There is one session.
     let pairs = pairs.filter(|pair| *pair != [Operation::EndSession; 2]);
     pairs.flat_map(|pair| {
-        let conflicts = |operation: Operation| {
-            operation.is_connect()
-                || matches!(operation, Operation::TakeAlias | Operation::AddAlias)
-        };
-        let policies = if pair.into_iter().any(conflicts) {
-            &[Policy::Takeover, Policy::Reject][..]
+        let conflicts = |operation| matches!(operation, Operation::TakeAlias | Operation::AddAlias);
+        // What was removed has no place any more.
+        let settings = if pair.contains(&Operation::DropRemoved) {
+            &Setting::ALL[..2]
+        } else if pair.into_iter().any(Operation::is_connect) {
+            &Setting::ALL[..]
+        } else if pair.into_iter().any(conflicts) {
+            &Setting::ALL[..2]
         } else {
-            &[Policy::Takeover]
+            &Setting::ALL[..1]
         };
-        policies.iter().map(move |&policy| (pair, policy))
+        settings.iter().map(move |&setting| (pair, setting))
     })
 }
 
 /// Both in the role of the spawned thread: loom sees more of the one that only reads a word if it is that
 /// (see `loom_tests`).
-fn in_both_roles(pair: [Operation; 2], policy: Policy, limits: Limits) {
+fn in_both_roles(pair: [Operation; 2], setting: Setting, limits: Limits) {
     let swapped = [pair[1], pair[0]];
-    explore(pair, policy, limits);
+    explore(pair, setting, limits);
     if pair != swapped {
-        explore(swapped, policy, limits);
+        explore(swapped, setting, limits);
     }
 }
 
@@ -152,10 +155,10 @@ fn in_both_roles(pair: [Operation; 2], policy: Policy, limits: Limits) {
 fn explored_mutators() -> BTreeMap<recorded::Place, usize> {
     let limits = Limits { preemptions: Some(2), executions: Some(1_000), time: None };
     let mut explored = BTreeMap::new();
-    for (pair, policy) in pairs(&MUTATORS, &MUTATORS) {
+    for (pair, setting) in pairs(&MUTATORS, &MUTATORS) {
         for pair in [pair, [pair[1], pair[0]]] {
-            let place = recorded::place(pair, policy);
-            explored.entry(place).or_insert_with(|| explore(pair, policy, limits));
+            let place = recorded::place(pair, setting);
+            explored.entry(place).or_insert_with(|| explore(pair, setting, limits));
         }
     }
     explored
@@ -189,23 +192,23 @@ fn campaign() {
     let for_each = Duration::from_secs(given("PAIRS_SECONDS_PER_PAIR").unwrap_or(10));
     let until = given("PAIRS_SECONDS").map(|all| Instant::now() + Duration::from_secs(all));
     let reading = pairs(&READERS, &READERS).chain(pairs(&READERS, &MUTATORS));
-    let reading = reading.map(|(pair, policy)| (pair, policy, false));
-    let changing = pairs(&MUTATORS, &MUTATORS).map(|(pair, policy)| (pair, policy, true));
+    let reading = reading.map(|(pair, setting)| (pair, setting, false));
+    let changing = pairs(&MUTATORS, &MUTATORS).map(|(pair, setting)| (pair, setting, true));
     let all: Vec<_> = reading.chain(changing).collect();
     let next = AtomicUsize::new(0);
     let work = || {
-        while let Some(&(pair, policy, in_both)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+        while let Some(&(pair, setting, in_both)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
-                println!("pair: {:?} {:?} {policy:?} 0 left", pair[0], pair[1]);
+                println!("pair: {:?} {:?} {setting:?} 0 left", pair[0], pair[1]);
                 continue;
             }
             let time = Some(for_each.min(left.unwrap_or(for_each)));
             let limits = Limits { preemptions: Some(preemptions), executions: None, time };
             if in_both {
-                in_both_roles(pair, policy, limits);
+                in_both_roles(pair, setting, limits);
             } else {
-                explore(pair, policy, limits);
+                explore(pair, setting, limits);
             }
         }
     };

@@ -4,10 +4,10 @@
 //! aliases afterwards, each in a step of its own; `close` ends each client in a step of its own; of a batch
 //! each lookup is one. A walk is none of these: it is judged by H alone.
 
-use crate::world::{A, ALIAS, B, FREE, World};
+use crate::world::{A, ALIAS, B, FREE, HOLDER, Setting, World};
 use loom_tests::{Counted, Fixed, Ledger, Small, SmallRemoved};
 use std::sync::Arc;
-use tandem_registry::{ClientKey, Policy, Session, StreamKey};
+use tandem_registry::{ClientKey, Session, StreamKey};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
@@ -18,9 +18,11 @@ pub enum Operation {
     ConnectFresh,
     ConnectOverAlias,
     ConnectWithAlias,
+    ShortSession,
     DisconnectId,
     DisconnectKey,
     EndSession,
+    DropRemoved,
     Attach,
     Detach,
     UpdateInfo,
@@ -47,7 +49,7 @@ pub enum Operation {
 
 use Operation::*;
 
-pub const MUTATORS: [Operation; 18] = [
+pub const MUTATORS: [Operation; 20] = [
     ConnectId,
     ConnectNode,
     ConnectBoth,
@@ -55,9 +57,11 @@ pub const MUTATORS: [Operation; 18] = [
     ConnectFresh,
     ConnectOverAlias,
     ConnectWithAlias,
+    ShortSession,
     DisconnectId,
     DisconnectKey,
     EndSession,
+    DropRemoved,
     Attach,
     Detach,
     UpdateInfo,
@@ -90,10 +94,10 @@ pub const READERS: [Operation; 14] = [
 pub enum Part {
     /// All of it.
     Whole,
-    /// The connect of a [`ConnectWithAlias`] and its alias.
+    /// The connect of a [`ConnectWithAlias`] or a [`ShortSession`], and the alias of the one.
     Bare,
     Alias,
-    /// The lookup of a disconnect by client id, and the disconnect of what it found.
+    /// The lookup of a disconnect by client id, and the disconnect of what it found, or of a session.
     Find,
     End,
     /// `close`, up to the end of one client.
@@ -103,17 +107,29 @@ pub enum Part {
     /// Of a takeover, the eviction of one client. The calls of this registry have no commit without its
     /// evictions, so this comes before the commit here, and is for rivals that cannot tell.
     Evict(usize),
+    /// That, and the place that it frees stays taken: a removal is finished later than its client ends (E).
+    Unfinished(&'static Part),
+    Finish,
 }
 
 impl Operation {
     /// Its parts as far as they matter against `other`.
-    pub fn parts(self, other: Self, policy: Policy) -> &'static [Part] {
+    pub fn parts(self, other: Self, setting: Setting) -> &'static [Part] {
+        // Whatever frees a place does that in a step of its own.
+        let is_full = setting == Setting::Full && other.is_connect();
         match self {
+            ConnectCrosswise if is_full => &[Part::Unfinished(&Part::Whole), Part::Finish],
+            ShortSession if is_full => &[Part::Bare, Part::Unfinished(&Part::End), Part::Finish],
+            DisconnectId if is_full => &[Part::Find, Part::Unfinished(&Part::End), Part::Finish],
+            DisconnectKey | EndSession if is_full => {
+                &[Part::Unfinished(&Part::Whole), Part::Finish]
+            }
             // Each eviction is a step of its own, and so is each end of a client by a close.
-            ConnectCrosswise if other == Close && policy == Policy::Takeover => {
+            ConnectCrosswise if other == Close && setting.is_takeover() => {
                 &[Part::Evict(0), Part::Whole]
             }
             ConnectWithAlias => &[Part::Bare, Part::Alias],
+            ShortSession => &[Part::Bare, Part::End],
             DisconnectId => &[Part::Find, Part::End],
             Close => &[Part::EndOf(0), Part::EndOf(1), Part::Whole],
             Batch => &[Part::RouteOf(A.1), Part::RouteOf(B.1)],
@@ -128,7 +144,7 @@ impl Operation {
     /// Of a newcomer: client id and node id.
     fn names(self) -> Option<(u64, u64)> {
         match self {
-            ConnectId => Some((A.0, 7)),
+            ConnectId | ShortSession => Some((A.0, 7)),
             ConnectNode => Some((5, A.1)),
             ConnectBoth => Some(A),
             ConnectCrosswise => Some((A.0, B.1)),
@@ -149,11 +165,15 @@ pub struct Runner {
     registry: Arc<Small>,
     ledger: Ledger,
     session: Option<Session<u64, u64, u64, Counted, Fixed>>,
+    /// Of [`DropRemoved`]: it ended before.
+    ended: Option<SmallRemoved>,
     keys: [ClientKey; 2],
     stream: StreamKey,
     /// What it brings along is counted from here.
     number: u64,
     found: Option<ClientKey>,
+    /// Between [`Part::Unfinished`] and [`Part::Finish`]: who is in the place that was freed.
+    holder: Option<ClientKey>,
     /// By [`Part::Evict`], of the client id that the newcomer takes.
     evicted: Option<SmallRemoved>,
     /// What it says; of `close`, in any order.
@@ -167,15 +187,18 @@ pub struct Runner {
 impl Runner {
     pub fn new(operation: Operation, number: u64, world: &mut World) -> Self {
         let session = (operation == EndSession).then(|| world.session());
+        let ended = (operation == DropRemoved).then(|| world.ended(number));
         Self {
             operation,
             registry: Arc::clone(&world.registry),
             ledger: world.ledger.clone(),
             session,
+            ended,
             keys: [world.a, world.b],
             stream: world.stream,
             number,
             found: None,
+            holder: None,
             evicted: None,
             said: Vec::new(),
             met: Vec::new(),
@@ -200,6 +223,9 @@ impl Runner {
                 }
             }
             Part::Find => self.found = self.registry.key(&A.0),
+            Part::End if self.operation == ShortSession => {
+                drop(self.found.and_then(|key| self.registry.disconnect_key(key)));
+            }
             Part::End => {
                 let removed = self.found.and_then(|key| self.registry.disconnect_key(key));
                 self.hand(removed);
@@ -210,6 +236,15 @@ impl Runner {
             }
             Part::Evict(client) => {
                 self.evicted = self.registry.disconnect_key(self.keys[client]);
+            }
+            Part::Unfinished(part) => {
+                self.run_part(*part);
+                let (id, node) = HOLDER;
+                let holder = self.registry.connect(self.ledger.client(id, node, self.number));
+                self.holder = holder.ok().map(|connected| connected.key);
+            }
+            Part::Finish => {
+                drop(self.holder.take().and_then(|key| self.registry.disconnect_key(key)));
             }
             Part::RouteOf(node) => {
                 let of = self.registry.with_stream(&node, |stream| stream.of);
@@ -223,10 +258,12 @@ impl Runner {
         let [a, b] = self.keys;
         match self.operation {
             ConnectWithAlias => self.connect(true),
+            ShortSession => self.open_session(),
             operation if operation.is_connect() => self.connect(false),
             DisconnectId => self.hand(registry.disconnect(&A.0)),
             DisconnectKey => self.hand(registry.disconnect_key(a)),
             EndSession => drop(self.session.take()),
+            DropRemoved => drop(self.ended.take()),
             Attach => {
                 let attached = registry.attach_stream(a, self.ledger.stream(self.number));
                 self.say(attached.map_or_else(|error| format!("{error:?}"), |_| "attached".into()));
@@ -313,6 +350,19 @@ impl Runner {
                     let refused = connected.refused_aliases.first().map(|error| error.kind());
                     self.say(format!("{refused:?}"));
                 }
+            }
+            Err(error) => self.say(format!("{:?}", error.kind())),
+        }
+    }
+
+    fn open_session(&mut self) {
+        let (id, node) = self.operation.names().expect("a session has names");
+        match self.registry.session(self.ledger.client(id, node, self.number)) {
+            Ok((session, displaced)) => {
+                for removed in [displaced.by_id, displaced.by_node] {
+                    self.hand(removed);
+                }
+                drop(session);
             }
             Err(error) => self.say(format!("{:?}", error.kind())),
         }

@@ -3,7 +3,7 @@
 //! Four shards and these names keep every chain within its line, whatever a pair adds: growth has models
 //! of its own.
 
-use loom_tests::{Counted, Fixed, Ledger, Small, small};
+use loom_tests::{Counted, Fixed, Ledger, Small, SmallRemoved, small};
 use std::sync::Arc;
 use tandem_registry::{ClientKey, Policy, Session, StreamKey};
 
@@ -13,9 +13,30 @@ pub const B: (u64, u64) = (2, 2);
 /// The alias of `A`, and one that is free.
 pub const ALIAS: u64 = 3;
 pub const FREE: u64 = 5;
+/// Client id and node id of one who ended before.
+const GONE: (u64, u64) = (6, 8);
+/// The same of one who is there for the place alone.
+pub const HOLDER: (u64, u64) = (9, 9);
 /// All client ids, and all node ids and aliases, that occur.
 const IDS: [u64; 4] = [1, 2, 5, 6];
 const NODES: [u64; 6] = [1, 2, 3, 5, 7, 8];
+
+/// What a registry does about names that are taken, and whether it has room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Setting {
+    Takeover,
+    Reject,
+    /// Takeover, with a place for each of the two clients and no more.
+    Full,
+}
+
+impl Setting {
+    pub const ALL: [Self; 3] = [Self::Takeover, Self::Reject, Self::Full];
+
+    pub fn is_takeover(self) -> bool {
+        self != Self::Reject
+    }
+}
 
 pub struct World {
     pub registry: Arc<Small>,
@@ -28,9 +49,14 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(policy: Policy) -> Self {
+    pub fn new(setting: Setting) -> Self {
         let ledger = Ledger::default();
-        let builder = small().shards(4).on_conflict(policy);
+        let builder = small().shards(4);
+        let builder = match setting {
+            Setting::Takeover => builder,
+            Setting::Reject => builder.on_conflict(Policy::Reject),
+            Setting::Full => builder.max_clients(2),
+        };
         let registry = Arc::new(builder.build().unwrap());
         let client = ledger.client(A.0, A.1, 0).alias(ALIAS);
         let (session, _) = registry.session(client).unwrap();
@@ -42,6 +68,12 @@ impl World {
     /// The session of `A`, once.
     pub fn session(&mut self) -> Session<u64, u64, u64, Counted, Fixed> {
         self.session.take().expect("one operation ends it")
+    }
+
+    /// Somebody who ended before.
+    pub fn ended(&self, number: u64) -> SmallRemoved {
+        let key = self.ledger.connect(&self.registry, GONE.0, GONE.1, number);
+        self.registry.disconnect_key(key).expect("it is live")
     }
 
     /// Lets `A` live without its session.
