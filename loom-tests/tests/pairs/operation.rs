@@ -7,7 +7,7 @@
 use crate::world::{A, ALIAS, B, FREE, HOLDER, Setting, World};
 use loom_tests::{Counted, Fixed, Ledger, Small, SmallRemoved};
 use std::sync::Arc;
-use tandem_registry::{ClientKey, Session, StreamKey};
+use tandem_registry::{ClientKey, Policy, Session, StreamKey};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
@@ -116,7 +116,7 @@ impl Operation {
     /// Its parts as far as they matter against `other`.
     pub fn parts(self, other: Self, setting: Setting) -> &'static [Part] {
         // Whatever frees a place does that in a step of its own.
-        let is_full = setting == Setting::Full && other.is_connect();
+        let is_full = setting.is_full() && other.is_connect();
         match self {
             ConnectCrosswise if is_full => &[Part::Unfinished(&Part::Whole), Part::Finish],
             ShortSession if is_full => &[Part::Bare, Part::Unfinished(&Part::End), Part::Finish],
@@ -125,7 +125,7 @@ impl Operation {
                 &[Part::Unfinished(&Part::Whole), Part::Finish]
             }
             // Each eviction is a step of its own, and so is each end of a client by a close.
-            ConnectCrosswise if other == Close && setting.is_takeover() => {
+            ConnectCrosswise if other == Close && setting.policy() == Policy::Takeover => {
                 &[Part::Evict(0), Part::Whole]
             }
             ConnectWithAlias => &[Part::Bare, Part::Alias],

@@ -26,15 +26,23 @@ const NODES: [u64; 6] = [1, 2, 3, 5, 7, 8];
 pub enum Setting {
     Takeover,
     Reject,
-    /// Takeover, with a place for each of the two clients and no more.
-    Full,
+    /// The same, with a place for each of the two clients and no more.
+    FullTakeover,
+    FullReject,
 }
 
 impl Setting {
-    pub const ALL: [Self; 3] = [Self::Takeover, Self::Reject, Self::Full];
+    pub const ALL: [Self; 4] = [Self::Takeover, Self::Reject, Self::FullTakeover, Self::FullReject];
 
-    pub fn is_takeover(self) -> bool {
-        self != Self::Reject
+    pub fn policy(self) -> Policy {
+        match self {
+            Self::Takeover | Self::FullTakeover => Policy::Takeover,
+            Self::Reject | Self::FullReject => Policy::Reject,
+        }
+    }
+
+    pub fn is_full(self) -> bool {
+        matches!(self, Self::FullTakeover | Self::FullReject)
     }
 }
 
@@ -51,12 +59,8 @@ pub struct World {
 impl World {
     pub fn new(setting: Setting) -> Self {
         let ledger = Ledger::default();
-        let builder = small().shards(4);
-        let builder = match setting {
-            Setting::Takeover => builder,
-            Setting::Reject => builder.on_conflict(Policy::Reject),
-            Setting::Full => builder.max_clients(2),
-        };
+        let builder = small().shards(4).on_conflict(setting.policy());
+        let builder = if setting.is_full() { builder.max_clients(2) } else { builder };
         let registry = Arc::new(builder.build().unwrap());
         let client = ledger.client(A.0, A.1, 0).alias(ALIAS);
         let (session, _) = registry.session(client).unwrap();
