@@ -52,7 +52,7 @@ fn disconnect_against_attach() {
 fn lookup_against_attach() {
     model("attach_disconnect: lookup against attach", 3, 1_007)
         .shipped(4_238)
-        .crossbeam(2, 12_733)
+        .crossbeam(2, 12_772)
         .check(|| {
             let ledger = Ledger::default();
             let registry = Arc::new(small().build().unwrap());

@@ -34,7 +34,7 @@ fn race(policy: Policy) {
 fn connect_under_takeover() {
     model("close: connect under takeover", 3, 374)
         .shipped(680)
-        .crossbeam(3, 5_768)
+        .crossbeam(3, 5_826)
         .check(|| race(Policy::Takeover));
 }
 
@@ -42,7 +42,7 @@ fn connect_under_takeover() {
 fn connect_under_reject() {
     model("close: connect under reject", 3, 326)
         .shipped(651)
-        .crossbeam(3, 5_733)
+        .crossbeam(3, 5_791)
         .check(|| race(Policy::Reject));
 }
 

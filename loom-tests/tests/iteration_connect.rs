@@ -37,7 +37,7 @@ fn against_connect() {
 fn against_a_slot_used_again() {
     model("iteration_connect: against a slot used again", 3, 752)
         .shipped(1_234)
-        .crossbeam(2, 7_925)
+        .crossbeam(2, 7_971)
         .check(|| {
             let ledger = Ledger::default();
             let registry = Arc::new(small().build().unwrap());

@@ -28,7 +28,7 @@ fn race(slots: u32, read: fn(&Slots), write: fn(&Slots)) {
 
 #[test]
 fn a_pin_against_a_flush() {
-    model("reclaimer: a pin against a flush", 3, 1_008).crossbeam(2, 10_380).check(|| {
+    model("reclaimer: a pin against a flush", 3, 1_008).crossbeam(2, 10_456).check(|| {
         race(
             2,
             |slots| {
@@ -48,7 +48,7 @@ fn a_pin_against_a_flush() {
 /// the stamp and before the reclaimer looked.
 #[test]
 fn a_flush_against_a_pin() {
-    model("reclaimer: a flush against a pin", 3, 396).crossbeam(2, 16_935).check(|| {
+    model("reclaimer: a flush against a pin", 3, 396).crossbeam(2, 17_111).check(|| {
         let slots = Arc::new(Slots::new(2));
         let writer = {
             let slots = Arc::clone(&slots);
@@ -69,7 +69,7 @@ fn a_flush_against_a_pin() {
 
 #[test]
 fn a_pin_against_a_writer_that_tidies() {
-    model("reclaimer: a pin against a writer that tidies", 3, 4_433).crossbeam(2, 1_931).check(
+    model("reclaimer: a pin against a writer that tidies", 3, 4_433).crossbeam(2, 1_943).check(
         || {
             race(
                 3,
@@ -89,7 +89,7 @@ fn a_pin_against_a_writer_that_tidies() {
 /// though the reclaimer sees only the second.
 #[test]
 fn two_pins_in_a_row_against_a_flush() {
-    model("reclaimer: two pins in a row against a flush", 3, 2_644).crossbeam(2, 11_361).check(
+    model("reclaimer: two pins in a row against a flush", 3, 2_644).crossbeam(2, 11_437).check(
         || {
             race(
                 2,
@@ -109,7 +109,7 @@ fn two_pins_in_a_row_against_a_flush() {
 /// The inner guard keeps what it can reach when the outer one goes first.
 #[test]
 fn nested_pins_against_a_flush() {
-    model("reclaimer: nested pins against a flush", 3, 4_633).crossbeam(2, 10_380).check(|| {
+    model("reclaimer: nested pins against a flush", 3, 4_633).crossbeam(2, 10_456).check(|| {
         race(
             2,
             |slots| {
@@ -130,7 +130,7 @@ fn nested_pins_against_a_flush() {
 /// One more than lie together.
 #[test]
 fn three_nested_pins_against_a_flush() {
-    model("reclaimer: three nested pins against a flush", 3, 10_019).crossbeam(2, 9_720).check(
+    model("reclaimer: three nested pins against a flush", 3, 10_019).crossbeam(2, 9_796).check(
         || {
             race(
                 2,
@@ -170,7 +170,7 @@ fn a_renewed_pin_against_a_flush() {
 /// Each is reclaimed once, whoever gets to it.
 #[test]
 fn two_writers() {
-    model("reclaimer: two writers", 2, 175_508).crossbeam(2, 21_664).check(|| {
+    model("reclaimer: two writers", 2, 175_508).crossbeam(2, 22_016).check(|| {
         let slots = Arc::new(Slots::new(3));
         let other = {
             let slots = Arc::clone(&slots);
@@ -192,7 +192,7 @@ fn two_writers() {
 /// What another has retired and not closed is anyone's to flush.
 #[test]
 fn two_flushes() {
-    model("reclaimer: two flushes", 3, 117_512).crossbeam(1, 18_746).check(|| {
+    model("reclaimer: two flushes", 3, 117_512).crossbeam(1, 18_766).check(|| {
         race(
             2,
             |slots| {

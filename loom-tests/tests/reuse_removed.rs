@@ -26,7 +26,7 @@ fn use_again(registry: &Small, ledger: &Ledger) {
 fn dropped_against_used_again() {
     model("reuse_removed: dropped against used again", 3, 46)
         .shipped(1_777)
-        .crossbeam(3, 2_111)
+        .crossbeam(3, 2_783)
         .check(|| {
             removed(|registry, ledger, removed| {
                 let other = spawn(1, move || drop(removed));

@@ -32,7 +32,7 @@ fn disconnect_against_a_reconnect() {
 fn lookups_against_the_slot_used_again() {
     model("stale_key: lookups, the slot used again", 3, 938)
         .shipped(2_355)
-        .crossbeam(2, 10_183)
+        .crossbeam(2, 10_216)
         .check(|| {
             let ledger = Ledger::default();
             let registry = Arc::new(small().build().unwrap());
@@ -60,7 +60,7 @@ fn lookups_against_the_slot_used_again() {
 
 #[test]
 fn a_late_disconnect_against_the_slot_used_again() {
-    model("stale_key: disconnect, the slot used again", 3, 376).crossbeam(2, 5_819).check(|| {
+    model("stale_key: disconnect, the slot used again", 3, 376).crossbeam(2, 5_850).check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().build().unwrap());
         let old = ledger.connect(&registry, 1, 7, 0);

@@ -133,13 +133,13 @@ impl Reclaimer {
         local.handle.with_mut(|place| unsafe { (*place).write(handle) });
         // Relaxed: this thread's own.
         local.ready.store(1, Ordering::Relaxed);
-        // Release: pairs with the Acquire in `locals_seen`, which looks at all numbers below.
-        self.numbers.fetch_max(number + 1, Ordering::Release);
+        // Relaxed: what is behind a number is published by its segment, and by its pile.
+        self.numbers.fetch_max(number + 1, Ordering::Relaxed);
     }
 
     fn locals_seen(&self) -> impl Iterator<Item = &Local> + Clone {
-        // Acquire: pairs with the Release in `register`.
-        let numbers = self.numbers.load(Ordering::Acquire);
+        // Relaxed: see `register`. Of calls that had returned, whatever they did is seen.
+        let numbers = self.numbers.load(Ordering::Relaxed);
         (0..numbers).filter_map(|number| self.locals.get(number).map(|local| &**local))
     }
 
@@ -165,8 +165,8 @@ impl Reclaimer {
         });
         let batch = self.batches.get_or_make(index);
         batch.garbage.put(garbage);
-        // Release: see `untaken`.
-        batch.serial.fetch_add(1, Ordering::Release);
+        // Relaxed: see `untaken`.
+        batch.serial.fetch_add(1, Ordering::Relaxed);
         let this: *const Self = self;
         // SAFETY: the closure runs while the collector or one of its handles exists; both go in
         // `drop`, before any field of `self`. It takes no user value along and runs no user code.
@@ -199,8 +199,8 @@ impl Reclaimer {
                 };
                 let batch = self.batches.get_or_make(index);
                 let garbage = batch.garbage.take();
-                // Release: see `untaken`.
-                batch.serial.fetch_add(1, Ordering::Release);
+                // Relaxed: see `untaken`.
+                batch.serial.fetch_add(1, Ordering::Relaxed);
                 self.idle.push(index, &batch.link);
                 drop(pin);
                 // SAFETY: the batch is ripe, and its contents were taken out, hence by us alone.
@@ -256,15 +256,16 @@ impl Reclaimer {
 
     /// The batches that nobody has taken yet, with their serials.
     fn untaken(&self) -> Vec<(u32, u32)> {
-        // Acquire here and in `serial`: pairs with the Release in `close` and `dispose_ripe`.
-        let made = self.made.load(Ordering::Acquire);
+        // Relaxed, here and in `serial`: they say whether to look again, and nothing is read because of it. What was
+        // closed by this call, or by calls that had returned, is seen.
+        let made = self.made.load(Ordering::Relaxed);
         let serials = (0..made).map(|index| (index, self.serial(index)));
         serials.filter(|(_, serial)| serial % 2 == 1).collect()
     }
 
     fn serial(&self, index: u32) -> u32 {
         let batch = self.batches.get(index);
-        batch.map_or(0, |batch| batch.serial.load(Ordering::Acquire))
+        batch.map_or(0, |batch| batch.serial.load(Ordering::Relaxed))
     }
 
     /// Disposes of everything that is retired, whatever the epoch.
@@ -278,8 +279,9 @@ impl Reclaimer {
             // SAFETY: the caller's promise; taken off, hence by us alone.
             disposed += unsafe { local.pile.take().dispose(slab, panics) };
         }
-        // Acquire: as in `untaken`.
-        for index in 0..self.made.load(Ordering::Acquire) {
+        // Relaxed: what is in a batch is published by itself (`Place::take`). Who retires meanwhile, as it holds
+        // something that outlived the registry, drains once more.
+        for index in 0..self.made.load(Ordering::Relaxed) {
             if let Some(batch) = self.batches.get(index) {
                 // SAFETY: as above. Its closure, if it is still to run, finds the batch empty.
                 disposed += unsafe { batch.garbage.take().dispose(slab, panics) };
