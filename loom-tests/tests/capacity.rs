@@ -117,7 +117,7 @@ fn a_place_that_was_released() {
 /// Both displace whoever has the place, so neither is ever refused.
 #[test]
 fn two_takeovers_of_one_place() {
-    model("capacity: two takeovers of one place", 2, 19_999).keep_garbage().cut_at(20_000).check(
+    model("capacity: two takeovers of one place", 3, 19_999).keep_garbage().cut_at(20_000).check(
         || {
             let ledger = Ledger::default();
             let registry = Arc::new(small().max_clients(1).build().unwrap());

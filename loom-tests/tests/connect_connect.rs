@@ -105,7 +105,7 @@ fn crosswise() {
 /// Each may have to carry the other on, and is told by it that the id is taken.
 #[test]
 fn of_an_id_that_is_taken() {
-    model("connect_connect: of an id that is taken", 2, 19_999)
+    model("connect_connect: of an id that is taken", 3, 19_999)
         .cut_at(20_000)
         .keep_garbage()
         .check(|| {

@@ -98,7 +98,7 @@ fn a_split_against_a_split() {
 /// The same, and all go into one line of the next level, which spills: one may fill its places, the other its block.
 #[test]
 fn a_split_that_spills_against_a_split() {
-    model("growth: a split that spills against a split", 2, 19_999)
+    model("growth: a split that spills against a split", 3, 19_999)
         .keep_garbage()
         .cut_at(20_000)
         .check(|| {
@@ -120,30 +120,39 @@ fn a_split_that_spills_against_a_split() {
 }
 
 /// One is about to put its entry into a block when the chain is frozen, block and all.
+fn spill_into_what_is_split() {
+    // One shard of four lines. The first three fill one of them, the others one more; client ids crowd none.
+    const NAMES: [(u64, u64); 6] = [(0, 0), (1, 3), (2, 6), (3, 2), (4, 10), (5, 13)];
+    let ledger = Ledger::default();
+    let registry = Arc::new(small().capacity(12).build().unwrap());
+    let keys = NAMES.map(|(id, node)| ledger.connect(&registry, id, node, node));
+    // Spills in the other line, so that the level has a successor, and splits the first one.
+    let splits = {
+        let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
+        spawn(1, move || {
+            ledger.connect(&registry, 10, 16, 16);
+            registry.disconnect_key(keys[0]).unwrap()
+        })
+    };
+    ledger.connect(&registry, 8, 9, 9);
+    let removed = splits.join().unwrap();
+    let routes = [0, 3, 6, 9, 16].map(|node| routed(&registry.pin(), node));
+    assert_eq!(routes, [None, Some(3), Some(6), Some(9), Some(16)]);
+    drop(removed);
+    drop(registry);
+    ledger.settle();
+}
+
 #[test]
 fn a_spill_against_a_split() {
-    model("growth: a spill against a split", 2, 23_412).keep_garbage().check(|| {
-        // One shard of four lines. The first three fill one of them, the others one more; client ids crowd none.
-        const NAMES: [(u64, u64); 6] = [(0, 0), (1, 3), (2, 6), (3, 2), (4, 10), (5, 13)];
-        let ledger = Ledger::default();
-        let registry = Arc::new(small().capacity(12).build().unwrap());
-        let keys = NAMES.map(|(id, node)| ledger.connect(&registry, id, node, node));
-        // Spills in the other line, so that the level has a successor, and splits the first one.
-        let splits = {
-            let (registry, ledger) = (Arc::clone(&registry), ledger.clone());
-            spawn(1, move || {
-                ledger.connect(&registry, 10, 16, 16);
-                registry.disconnect_key(keys[0]).unwrap()
-            })
-        };
-        ledger.connect(&registry, 8, 9, 9);
-        let removed = splits.join().unwrap();
-        let routes = [0, 3, 6, 9, 16].map(|node| routed(&registry.pin(), node));
-        assert_eq!(routes, [None, Some(3), Some(6), Some(9), Some(16)]);
-        drop(removed);
-        drop(registry);
-        ledger.settle();
-    });
+    let model = model("growth: a spill against a split", 2, 23_412);
+    model.keep_garbage().check(spill_into_what_is_split);
+}
+
+#[test]
+fn a_spill_against_a_split_deeper() {
+    let model = model("growth: a spill against a split, deeper", 3, 14_999).cut_at(15_000);
+    model.keep_garbage().check(spill_into_what_is_split);
 }
 
 /// Growth from its first step to its last, under the eyes of `read`.

@@ -44,13 +44,13 @@ fn of_one_at_home() {
 
 #[test]
 fn of_one_away() {
-    let model = model("growth_takeover: of one away", 2, 14_999).cut_at(15_000);
+    let model = model("growth_takeover: of one away", 3, 14_999).cut_at(15_000);
     model.keep_garbage().check(|| taken_over(2));
 }
 
 #[test]
 fn of_one_in_the_block() {
-    let model = model("growth_takeover: of one in the block", 2, 14_999).cut_at(15_000);
+    let model = model("growth_takeover: of one in the block", 3, 14_999).cut_at(15_000);
     model.keep_garbage().check(|| taken_over(3));
 }
 
@@ -58,7 +58,7 @@ fn of_one_in_the_block() {
 #[test]
 fn by_two_connects_of_a_new_name() {
     const NODE: u64 = 9;
-    let model = model("growth_takeover: by two connects of a new name", 2, 14_999).cut_at(15_000);
+    let model = model("growth_takeover: by two connects of a new name", 3, 14_999).cut_at(15_000);
     model.keep_garbage().check(|| {
         let ledger = Ledger::default();
         let registry = about_to_split(&ledger);

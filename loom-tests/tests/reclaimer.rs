@@ -168,25 +168,32 @@ fn a_renewed_pin_against_a_flush() {
 }
 
 /// Each is reclaimed once, whoever gets to it.
+fn replace_and_reclaim() {
+    let slots = Arc::new(Slots::new(3));
+    let other = {
+        let slots = Arc::clone(&slots);
+        thread::spawn(move || {
+            be_thread(1);
+            slots.replace(1);
+            slots.tidy();
+        })
+    };
+    slots.replace(2);
+    slots.flush();
+    other.join().unwrap();
+    slots.drain();
+    assert_eq!(slots.reclaimed().iter().sum::<usize>(), 2);
+    assert!(slots.reclaimed().iter().all(|&times| times <= 1));
+}
+
 #[test]
 fn two_writers() {
-    model("reclaimer: two writers", 2, 175_508).crossbeam(2, 22_016).check(|| {
-        let slots = Arc::new(Slots::new(3));
-        let other = {
-            let slots = Arc::clone(&slots);
-            thread::spawn(move || {
-                be_thread(1);
-                slots.replace(1);
-                slots.tidy();
-            })
-        };
-        slots.replace(2);
-        slots.flush();
-        other.join().unwrap();
-        slots.drain();
-        assert_eq!(slots.reclaimed().iter().sum::<usize>(), 2);
-        assert!(slots.reclaimed().iter().all(|&times| times <= 1));
-    });
+    model("reclaimer: two writers", 2, 175_508).crossbeam(2, 22_016).check(replace_and_reclaim);
+}
+
+#[test]
+fn two_writers_deeper() {
+    model("reclaimer: two writers, deeper", 3, 19_999).cut_at(20_000).check(replace_and_reclaim);
 }
 
 /// What another has retired and not closed is anyone's to flush.
