@@ -126,16 +126,19 @@ fn pairs(
     // There is one session.
     let pairs = pairs.filter(|pair| *pair != [Operation::EndSession; 2]);
     pairs.flat_map(|pair| {
-        let conflicts = |operation| matches!(operation, Operation::TakeAlias | Operation::AddAlias);
-        // What was removed has no place any more.
-        let settings = if pair.contains(&Operation::DropRemoved) {
-            &Setting::ALL[..2]
-        } else if pair.into_iter().any(Operation::is_connect) {
-            &Setting::ALL[..]
-        } else if pair.into_iter().any(conflicts) {
-            &Setting::ALL[..2]
-        } else {
+        let puts_one = |operation: Operation| {
+            operation.is_connect()
+                || matches!(operation, Operation::TakeAlias | Operation::AddAlias)
+        };
+        // Places are for connects to ask for, and what was removed has none any more.
+        let settings = if !pair.into_iter().any(puts_one) {
             &Setting::ALL[..1]
+        } else if !pair.into_iter().any(Operation::is_connect)
+            || pair.contains(&Operation::DropRemoved)
+        {
+            &Setting::ALL[..3]
+        } else {
+            &Setting::ALL[..]
         };
         settings.iter().map(move |&setting| (pair, setting))
     })
@@ -154,14 +157,31 @@ fn in_both_roles(pair: [Operation; 2], setting: Setting, limits: Limits) {
 /// What `mutators` explores: each pair complete or the same first part of it every time.
 fn explored_mutators() -> BTreeMap<recorded::Place, usize> {
     let limits = Limits { preemptions: Some(2), executions: Some(1_000), time: None };
-    let mut explored = BTreeMap::new();
-    for (pair, setting) in pairs(&MUTATORS, &MUTATORS) {
-        for pair in [pair, [pair[1], pair[0]]] {
-            let place = recorded::place(pair, setting);
-            explored.entry(place).or_insert_with(|| explore(pair, setting, limits));
+    let both = pairs(&MUTATORS, &MUTATORS)
+        .flat_map(|(pair, setting)| [pair, [pair[1], pair[0]]].map(|pair| (pair, setting)));
+    let mut all = BTreeMap::new();
+    all.extend(both.map(|(pair, setting)| (recorded::place(pair, setting), (pair, setting))));
+    let explored = Mutex::new(BTreeMap::new());
+    on_all_processors(&Vec::from_iter(all), |&(place, (pair, setting))| {
+        let executions = explore(pair, setting, limits);
+        explored.lock().unwrap().insert(place, executions);
+    });
+    explored.into_inner().unwrap()
+}
+
+/// Does `work` for each of `all`.
+fn on_all_processors<T: Sync>(all: &[T], work: impl Fn(&T) + Sync) {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            work(one);
         }
-    }
-    explored
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(work);
+        }
+    });
 }
 
 /// Mutators at 2 preemptions; of each pair, in either role, 90% of what was recorded for it.
@@ -195,26 +215,18 @@ fn campaign() {
     let reading = reading.map(|(pair, setting)| (pair, setting, false));
     let changing = pairs(&MUTATORS, &MUTATORS).map(|(pair, setting)| (pair, setting, true));
     let all: Vec<_> = reading.chain(changing).collect();
-    let next = AtomicUsize::new(0);
-    let work = || {
-        while let Some(&(pair, setting, in_both)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                println!("pair: {:?} {:?} {setting:?} 0 left", pair[0], pair[1]);
-                continue;
-            }
-            let time = Some(for_each.min(left.unwrap_or(for_each)));
-            let limits = Limits { preemptions: Some(preemptions), executions: None, time };
-            if in_both {
-                in_both_roles(pair, setting, limits);
-            } else {
-                explore(pair, setting, limits);
-            }
+    on_all_processors(&all, |&(pair, setting, in_both)| {
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            println!("pair: {:?} {:?} {setting:?} 0 left", pair[0], pair[1]);
+            return;
         }
-    };
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
-            scope.spawn(work);
+        let time = Some(for_each.min(left.unwrap_or(for_each)));
+        let limits = Limits { preemptions: Some(preemptions), executions: None, time };
+        if in_both {
+            in_both_roles(pair, setting, limits);
+        } else {
+            explore(pair, setting, limits);
         }
     });
 }

@@ -1,7 +1,6 @@
 //! What the pairs run on: two clients, `A` with an alias and a session, and `B`.
 //!
-//! Four shards and these names keep every chain within its line, whatever a pair adds: growth has models
-//! of its own.
+//! Four shards and these names keep every chain within its line, whatever a pair adds; but for `Crowded`.
 
 use loom_tests::{Counted, Fixed, Ledger, Small, SmallRemoved, small};
 use std::sync::Arc;
@@ -21,22 +20,25 @@ pub const HOLDER: (u64, u64) = (9, 9);
 const IDS: [u64; 4] = [1, 2, 5, 6];
 const NODES: [u64; 6] = [1, 2, 3, 5, 7, 8];
 
-/// What a registry does about names that are taken, and whether it has room.
+/// What a registry does about names that are taken, and how much room it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Setting {
     Takeover,
+    /// Takeover, in one line that is full: the next entry spills, and the table begins to grow.
+    Crowded,
     Reject,
-    /// The same, with a place for each of the two clients and no more.
+    /// Takeover, with a place for each of the two clients and no more.
     FullTakeover,
     FullReject,
 }
 
 impl Setting {
-    pub const ALL: [Self; 4] = [Self::Takeover, Self::Reject, Self::FullTakeover, Self::FullReject];
+    pub const ALL: [Self; 5] =
+        [Self::Takeover, Self::Crowded, Self::Reject, Self::FullTakeover, Self::FullReject];
 
     pub fn policy(self) -> Policy {
         match self {
-            Self::Takeover | Self::FullTakeover => Policy::Takeover,
+            Self::Takeover | Self::Crowded | Self::FullTakeover => Policy::Takeover,
             Self::Reject | Self::FullReject => Policy::Reject,
         }
     }
@@ -59,7 +61,11 @@ pub struct World {
 impl World {
     pub fn new(setting: Setting) -> Self {
         let ledger = Ledger::default();
-        let builder = small().shards(4).on_conflict(setting.policy());
+        let builder = match setting {
+            Setting::Crowded => small().capacity(5),
+            _ => small().shards(4),
+        };
+        let builder = builder.on_conflict(setting.policy());
         let builder = if setting.is_full() { builder.max_clients(2) } else { builder };
         let registry = Arc::new(builder.build().unwrap());
         let client = ledger.client(A.0, A.1, 0).alias(ALIAS);
