@@ -50,10 +50,21 @@ const fn endless(share: u64, command: &'static str) -> Option<Campaign> {
 
 const LOOM: &str = "RUSTFLAGS='--cfg loom' cargo test -p loom-tests --release \
                     --target-dir target/loom -- --nocapture";
+// These build the files alone that have a model for them: each file is a program of its own.
 const SHIPPED: &str = "RUSTFLAGS='--cfg loom --cfg shipped_reclaimer' cargo test -p loom-tests \
-                       --release --target-dir target/loom-shipped -- --nocapture";
+                       --release --target-dir target/loom-shipped \
+                       --test attach_disconnect --test capacity --test close \
+                       --test disconnect_lookup --test iteration_connect \
+                       --test outlived_registry --test reuse_removed --test stale_key \
+                       -- --nocapture";
 const CROSSBEAM: &str = "RUSTFLAGS='--cfg loom --cfg crossbeam_loom' cargo test -p loom-tests \
-                         --release --target-dir target/loom-crossbeam -- --nocapture";
+                         --release --target-dir target/loom-crossbeam \
+                         --test aliases --test attach_detach_disconnect \
+                         --test attach_disconnect --test capacity --test close \
+                         --test disconnect_lookup --test iteration_connect \
+                         --test outlived_registry --test reclaimer --test reuse_removed \
+                         --test stale_key --test stale_level --test takeover_lookup \
+                         -- --nocapture";
 const HISTORIES: &str = "cargo test --features steps --test linearizable -- --nocapture";
 const STALL: &str = "cargo test --lib stall -- --nocapture";
 const CORPORA: &str = "cargo test --manifest-path fuzz/Cargo.toml";
@@ -178,3 +189,33 @@ pub const LAYERS: [Layer; 14] = [
         ),
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_file_with_a_model_for_a_reclaimer_is_built_for_it() -> Result<(), Box<dyn Error>> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../loom-tests/tests");
+        let mut files = 0;
+        for file in fs::read_dir(folder)? {
+            let path = file?.path();
+            if !path.is_file() {
+                continue;
+            }
+            files += 1;
+            let text = fs::read_to_string(&path)?;
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            for (command, mark) in [(SHIPPED, ".shipped("), (CROSSBEAM, ".crossbeam(")] {
+                let is_built = command.contains(&format!("--test {name} "));
+                assert_eq!(is_built, text.contains(mark), "{name}, {mark}");
+            }
+        }
+        assert!(files > 0);
+        Ok(())
+    }
+}
