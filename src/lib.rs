@@ -150,7 +150,10 @@ mod tandem;
 
 #[cfg(loom)]
 #[doc(hidden)]
-pub use {reclaim::modelled as reclaimer, stack::modelled as stack_of_items};
+pub use {
+    reclaim::modelled as reclaimer, stack::modelled as stack_of_items,
+    sync::pool::modelled as thread_numbers,
+};
 
 /// The README's examples are tests, too.
 #[cfg(doctest)]

@@ -168,6 +168,7 @@ impl Witness {
 
 #[cfg(not(loom))]
 mod numbers;
+pub mod pool;
 
 #[cfg(not(loom))]
 pub(crate) use numbers::ThreadNumber;

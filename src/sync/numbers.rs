@@ -1,25 +1,14 @@
 //! Numbers of threads: what is kept for each thread stands in arrays indexed by these.
 //!
 //! A thread claims a number at its first call and gives it back when its thread-locals go, or takes one for
-//! a single call if they are going already. Numbers are on a list for ever, so there are as many as there were
-//! threads at once.
+//! a single call if they are going already.
 
 use core::cell::Cell;
-use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
+use super::pool::{Node, Pool};
 use super::thread_local;
 
-/// One number.
-#[derive(Debug)]
-struct Node {
-    value: u32,
-    taken: AtomicBool,
-    next: AtomicPtr<Node>,
-}
-
-static NODES: AtomicPtr<Node> = AtomicPtr::new(ptr::null_mut());
-static ISSUED: AtomicU32 = AtomicU32::new(0);
+static POOL: Pool = Pool::new();
 
 /// Gives its number back when dropped.
 #[derive(Debug)]
@@ -27,9 +16,7 @@ struct Claim(&'static Node);
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // Release: pairs with the Acquire in `reuse`, so that the next owner of the number sees
-        // all that this one left in the places indexed by it.
-        self.0.taken.store(false, Ordering::Release);
+        self.0.give_back();
     }
 }
 
@@ -116,61 +103,22 @@ thread_local! {
 
 #[cold]
 fn give_back(value: u32) {
-    let node = nodes().find(|node| node.value == value);
-    drop(node.map(Claim));
+    drop(POOL.find(value).map(Claim));
 }
 
 #[cold]
 fn claim() -> ThreadNumber {
-    let node = reuse().unwrap_or_else(issue);
+    let node = POOL.take();
     let mut claim = Some(Claim(node));
     let kept = CLAIM.try_with(|held| held.0.set(claim.take())).is_ok();
     if kept {
-        NUMBER.set(node.value);
+        NUMBER.set(node.value());
         #[cfg(feature = "crossbeam-epoch")]
         HELD.set(HELD.get() + 1);
-        return ThreadNumber(node.value);
+        return ThreadNumber(node.value());
     }
     core::mem::forget(claim);
-    ThreadNumber(node.value | PASSING)
-}
-
-fn nodes() -> impl Iterator<Item = &'static Node> {
-    // Acquire here and below: pairs with the Release in `issue`, which published the node.
-    // SAFETY: nodes are leaked by `issue` and never freed or moved.
-    let first = unsafe { NODES.load(Ordering::Acquire).as_ref() };
-    // SAFETY: as above.
-    core::iter::successors(first, |node| unsafe { node.next.load(Ordering::Acquire).as_ref() })
-}
-
-fn reuse() -> Option<&'static Node> {
-    nodes().find(|node| {
-        // Relaxed, on failure too: a stale answer only costs another number. Acquire on success
-        // pairs with the Release of the former owner.
-        let free = !node.taken.load(Ordering::Relaxed);
-        let taken = &node.taken;
-        free && taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
-    })
-}
-
-fn issue() -> &'static Node {
-    let node: &'static Node = Box::leak(Box::new(Node {
-        // Relaxed: only uniqueness matters.
-        value: ISSUED.fetch_add(1, Ordering::Relaxed),
-        taken: AtomicBool::new(true),
-        next: AtomicPtr::new(ptr::null_mut()),
-    }));
-    let mut head = NODES.load(Ordering::Acquire);
-    loop {
-        // Relaxed: published by the exchange below.
-        node.next.store(head, Ordering::Relaxed);
-        let pointer = ptr::from_ref(node).cast_mut();
-        // Release: publishes the node to `reuse`. Acquire on failure, for the node behind it.
-        match NODES.compare_exchange(head, pointer, Ordering::Release, Ordering::Acquire) {
-            Ok(_) => return node,
-            Err(seen) => head = seen,
-        }
-    }
+    ThreadNumber(node.value() | PASSING)
 }
 
 #[cfg(all(test, not(shuttle)))]

@@ -15,7 +15,7 @@ use crate::Result;
 use crate::scratch::{self, End, Ran};
 
 /// Which models see most of a file: the races they are of. All others follow.
-const NEAR: [(&str, &[&str]); 23] = [
+const NEAR: [(&str, &[&str]); 24] = [
     ("src/places", &["capacity", "close"]),
     ("src/custody", &["outlived_registry"]),
     ("src/aim", &["away_from_home", "stale_level", "takeover_lookup"]),
@@ -31,6 +31,7 @@ const NEAR: [(&str, &[&str]); 23] = [
     ("src/list", &["aliases", "connect_connect"]),
     ("src/swing", &["attach_disconnect"]),
     ("src/segments", &["growth", "stale_key"]),
+    ("src/sync/pool", &["thread_numbers"]),
     ("src/tandem/alias", &["aliases"]),
     ("src/tandem/attach", &["attach_disconnect"]),
     ("src/tandem/drive", &["connect_connect", "aliases"]),
