@@ -151,8 +151,8 @@ mod tandem;
 #[cfg(loom)]
 #[doc(hidden)]
 pub use {
-    reclaim::modelled as reclaimer, stack::modelled as stack_of_items,
-    sync::pool::modelled as thread_numbers,
+    reclaim::modelled as reclaimer, segments::modelled as counters,
+    stack::modelled as stack_of_items, sync::pool::modelled as thread_numbers,
 };
 
 /// The README's examples are tests, too.

@@ -7,11 +7,16 @@
 //! from the allocator: the pages of a large segment are touched when their slots are first used, not
 //! when it is made.
 
+#[cfg(loom)]
+pub mod modelled;
+
+use core::array;
 use core::marker::PhantomData;
 use core::ops::Range;
 use core::ptr;
-// The segment table is not modelled by loom and has no steps: it is written once per segment, by one
-// exchange, and a step per lookup would multiply what the checkers have to explore.
+// The registry's segment tables are not modelled by loom and have no steps: they are written once per segment, by one
+// exchange, and a step per lookup would multiply what the checkers have to explore. Models of this file alone have
+// loom's (`modelled`).
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::blanks::{Blank, Blanks};
@@ -29,15 +34,55 @@ const SEGMENTS: usize = (MAX_ITEMS.trailing_zeros() + 1 - FIRST_BITS) as usize;
 /// An array of up to [`MAX_ITEMS`] blank items in geometric segments.
 #[derive(Debug)]
 #[repr(C)]
-pub(crate) struct Segments<T> {
+pub(crate) struct Segments<T, P = AtomicPtr<T>> {
     first: FirstLen,
     /// Where each segment would begin if it went back to index 0, so that an index need not be made
     /// an offset; null until the segment is made.
-    origins: [AtomicPtr<T>; SEGMENTS],
-    /// Where each segment begins. Nobody reads it but leak detectors, which look for a pointer into every
-    /// allocation of a registry that lives to the end of the program; an origin is outside of its segment.
+    origins: [P; SEGMENTS],
+    /// Where each segment begins, for the drop; and for leak detectors, which look for a pointer into every
+    /// allocation of a registry that lives to the end of the program, where an origin is outside of its segment.
     starts: [AtomicPtr<T>; SEGMENTS],
     owns: PhantomData<T>,
+}
+
+/// An atomic pointer to items.
+pub(crate) trait Origin<T> {
+    fn null() -> Self;
+    fn load(&self, order: Ordering) -> *mut T;
+    fn store(&self, pointer: *mut T, order: Ordering);
+    /// Puts `pointer` in the place of null.
+    fn compare_exchange(
+        &self,
+        null: *mut T,
+        pointer: *mut T,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<*mut T, *mut T>;
+}
+
+impl<T> Origin<T> for AtomicPtr<T> {
+    fn null() -> Self {
+        Self::new(ptr::null_mut())
+    }
+
+    #[inline(always)]
+    fn load(&self, order: Ordering) -> *mut T {
+        self.load(order)
+    }
+
+    fn store(&self, pointer: *mut T, order: Ordering) {
+        self.store(pointer, order);
+    }
+
+    fn compare_exchange(
+        &self,
+        null: *mut T,
+        pointer: *mut T,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<*mut T, *mut T> {
+        self.compare_exchange(null, pointer, success, failure)
+    }
 }
 
 /// The number of items in the first segment, a power of two, and so the layout of all.
@@ -84,12 +129,14 @@ impl FirstLen {
 }
 
 impl<T> Segments<T> {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_first(FirstLen::LEAST)
     }
+}
 
-    pub(crate) const fn with_first(first: FirstLen) -> Self {
-        let origins = [const { AtomicPtr::new(ptr::null_mut()) }; SEGMENTS];
+impl<T, P: Origin<T>> Segments<T, P> {
+    pub(crate) fn with_first(first: FirstLen) -> Self {
+        let origins = array::from_fn(|_| P::null());
         let starts = [const { AtomicPtr::new(ptr::null_mut()) }; SEGMENTS];
         Self { first, origins, starts, owns: PhantomData }
     }
@@ -152,8 +199,8 @@ impl<T> Segments<T> {
 
     /// All items of the segments that were made.
     pub(crate) fn made(&self) -> impl Iterator<Item = &T> {
-        // Acquire: as in `get`.
-        let is_made = |&at: &usize| !self.origins[at].load(Ordering::Acquire).is_null();
+        // Relaxed: `get` looks again.
+        let is_made = |&at: &usize| !self.origins[at].load(Ordering::Relaxed).is_null();
         let made = (0..SEGMENTS).filter(is_made);
         let indices = made.flat_map(|at| self.first.start_of(at)..self.first.start_of(at + 1));
         indices.filter_map(|index| self.get(index))
@@ -162,7 +209,7 @@ impl<T> Segments<T> {
     /// The segment of `index`, whether it is made, and the first index of the next one.
     pub(crate) fn segment_at(&self, index: u32) -> (usize, bool, u32) {
         let segment = self.first.segment_of(index);
-        // Acquire: as in `get`.
+        // Acquire: as in `get`, for whoever goes on with `get_in`.
         let is_made = !self.origins[segment].load(Ordering::Acquire).is_null();
         (segment, is_made, self.first.start_of(segment + 1))
     }
@@ -185,15 +232,15 @@ impl<T> Segments<T> {
     /// blank or as they were.
     pub(crate) unsafe fn vacate(&self, items: Range<u32>) {
         for (segment, part) in self.parts_of(items) {
-            // Acquire: as in `get`.
-            let origin = self.origins[segment].load(Ordering::Acquire);
+            // Relaxed: whoever made it did that before, as nobody else is here.
+            let origin = self.origins[segment].load(Ordering::Relaxed);
             if origin.is_null() {
                 continue;
             }
             let (start, len) = (self.start_of(origin, segment), self.first.len_of(segment));
             if part == (0..len) {
-                // Release: pairs with the Acquire of whoever finds the segment gone.
-                self.origins[segment].store(ptr::null_mut(), Ordering::Release);
+                // Relaxed: who finds it gone reads nothing of it.
+                self.origins[segment].store(ptr::null_mut(), Ordering::Relaxed);
                 self.starts[segment].store(ptr::null_mut(), Ordering::Relaxed);
                 // SAFETY: installed by `make` with this length, taken out of the table, and nobody
                 // uses its items.
@@ -208,8 +255,8 @@ impl<T> Segments<T> {
     /// Bytes in `bytes` that [`vacate`](Self::vacate) gave back, if these items were not used since.
     pub(crate) fn bytes_vacated(&self, items: Range<u32>) -> usize {
         let pages = self.parts_of(items).map(|(segment, part)| {
-            // Acquire: as in `get`.
-            let origin = self.origins[segment].load(Ordering::Acquire);
+            // Relaxed: a figure.
+            let origin = self.origins[segment].load(Ordering::Relaxed);
             if origin.is_null() {
                 return 0;
             }
@@ -232,7 +279,7 @@ impl<T> Segments<T> {
     }
 }
 
-impl<T: Blank> Segments<T> {
+impl<T: Blank, P: Origin<T>> Segments<T, P> {
     /// The item at `index`, its segment made first if need be.
     ///
     /// # Panics
@@ -257,15 +304,15 @@ impl<T: Blank> Segments<T> {
             fresh = Blanks::new(len);
         }
         let origin = self.origin_of(fresh.into_raw(), segment);
-        // Release: publishes the blank items; Acquire on failure: the winner's.
+        // Release: publishes the blank items. Relaxed on failure: `get` reads the winner's.
         let installed = self.origins[segment].compare_exchange(
             ptr::null_mut(),
             origin,
             Ordering::Release,
-            Ordering::Acquire,
+            Ordering::Relaxed,
         );
         if installed.is_ok() {
-            // Relaxed: nobody reads it.
+            // Relaxed: read by the drop.
             self.starts[segment].store(self.start_of(origin, segment), Ordering::Relaxed);
         } else {
             // SAFETY: ours still, made above with this length.
@@ -284,12 +331,12 @@ impl<T: Blank> Segments<T> {
     }
 }
 
-impl<T> Drop for Segments<T> {
+impl<T, P> Drop for Segments<T, P> {
     fn drop(&mut self) {
         for segment in 0..SEGMENTS {
-            let origin = *self.origins[segment].get_mut();
-            if !origin.is_null() {
-                let (start, len) = (self.start_of(origin, segment), self.first.len_of(segment));
+            let start = *self.starts[segment].get_mut();
+            if !start.is_null() {
+                let len = self.first.len_of(segment);
                 // SAFETY: installed by `make` with this length, and `&mut self`.
                 drop(unsafe { Blanks::from_raw(start, len) });
             }

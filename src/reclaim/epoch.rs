@@ -111,15 +111,15 @@ impl Reclaimer {
         // Relaxed: raised by this thread, or by a former owner of its number, which is ordered before, or
         // by one with a larger number.
         if self.numbers.load(Ordering::Relaxed) <= number.value() {
-            // Release: pairs with the Acquire in `piles`.
-            self.numbers.fetch_max(number.value() + 1, Ordering::Release);
+            // Relaxed: what is behind a number is published by its segment, and by its pile.
+            self.numbers.fetch_max(number.value() + 1, Ordering::Relaxed);
         }
         self.locals.get_or_make(number.value())
     }
 
     fn piles(&self) -> impl Iterator<Item = &Pile> + Clone {
-        // Acquire: pairs with the Release in `local`. A pile that is not made yet has nothing on it.
-        let numbers = self.numbers.load(Ordering::Acquire);
+        // Relaxed: see `local`. A pile that is not made yet has nothing on it, and of calls that had returned all are seen.
+        let numbers = self.numbers.load(Ordering::Relaxed);
         (0..numbers).filter_map(|number| self.locals.get(number).map(|local| &local.pile))
     }
 

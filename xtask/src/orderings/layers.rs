@@ -30,7 +30,7 @@ const NEAR: [(&str, &[&str]); 24] = [
     ("src/stack", &["free_slots"]),
     ("src/list", &["aliases", "connect_connect"]),
     ("src/swing", &["attach_disconnect"]),
-    ("src/segments", &["growth", "stale_key"]),
+    ("src/segments", &["segments"]),
     ("src/sync/pool", &["thread_numbers"]),
     ("src/tandem/alias", &["aliases"]),
     ("src/tandem/attach", &["attach_disconnect"]),

@@ -60,7 +60,7 @@ pub fn find(root: &Path) -> Result<Vec<Site>> {
             );
         }
         // Loom sees no atomics but its own.
-        let is_modelled = file.text.contains("\nuse loom::sync::atomic::")
+        let is_modelled = file.text.contains("\npub mod modelled;")
             || !file.text.contains("\nuse core::sync::atomic::{Atomic");
         for site in visitor.sites.iter_mut().filter(|_| !is_modelled) {
             site.in_loom = None;
