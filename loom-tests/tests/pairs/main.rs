@@ -1,6 +1,7 @@
-//! Every unordered pair of public operations, on the same two clients and their names.
+//! Every unordered pair of public operations, and triples of those that change something, on the same two clients and
+//! their names.
 //!
-//! The oracle is the registry itself, one call after the other: what the two said and who is found in the
+//! The oracle is the registry itself, one call after the other: what they said and who is found in the
 //! end must be what some order of their atomic parts gives (A to D; the parts are in `operation`). A walk
 //! is judged by H. Every stream is dropped once (G).
 #![cfg(loom)]
@@ -9,6 +10,7 @@ mod operation;
 mod recorded;
 mod world;
 
+use std::array::from_fn;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,29 +22,27 @@ use loom_tests::{Explored, Limits, spawn};
 use operation::{MUTATORS, Operation, Part, READERS, Runner};
 use world::{Setting, World};
 
-/// What the first bring along is counted from here, and what the second.
-const NUMBERS: [u64; 2] = [10, 20];
+/// What the first brings along is counted from here, and what the others.
+const NUMBERS: [u64; 3] = [10, 20, 30];
 
-/// Every order of the parts of two operations: which of the two is next.
-fn orders(left: usize, right: usize) -> Vec<Vec<usize>> {
-    if left == 0 && right == 0 {
+/// Every order of the parts of some operations, of each so many: which of them is next.
+fn orders(left: &[usize]) -> Vec<Vec<usize>> {
+    if left.iter().all(|&left| left == 0) {
         return vec![Vec::new()];
     }
     let mut all = Vec::new();
-    for (next, (left, right)) in
-        [(0, (left.checked_sub(1), Some(right))), (1, (Some(left), right.checked_sub(1)))]
-    {
-        if let (Some(left), Some(right)) = (left, right) {
-            all.extend(orders(left, right).into_iter().map(|mut order| {
-                order.insert(0, next);
-                order
-            }));
-        }
+    for next in (0..left.len()).filter(|&next| left[next] > 0) {
+        let mut left = left.to_vec();
+        left[next] -= 1;
+        all.extend(orders(&left).into_iter().map(|mut order| {
+            order.insert(0, next);
+            order
+        }));
     }
     all
 }
 
-fn conclude(world: World, mut runners: [Runner; 2]) -> String {
+fn conclude<const N: usize>(world: World, mut runners: [Runner; N]) -> String {
     let state = world.state();
     for runner in &runners {
         runner.judge_walk(&world);
@@ -53,46 +53,53 @@ fn conclude(world: World, mut runners: [Runner; 2]) -> String {
     format!("{said:?} {state}")
 }
 
-fn parts([one, other]: [Operation; 2], setting: Setting) -> [&'static [Part]; 2] {
-    [one.parts(other, setting), other.parts(one, setting)]
+fn parts<const N: usize>(all: [Operation; N], setting: Setting) -> [&'static [Part]; N] {
+    from_fn(|at| {
+        let others = (0..N).filter(|&other| other != at).map(|other| all[other]);
+        all[at].parts(&Vec::from_iter(others), setting)
+    })
+}
+
+fn runners<const N: usize>(all: [Operation; N], setting: Setting) -> (World, [Runner; N]) {
+    let mut world = World::new(setting);
+    let runners = from_fn(|at| Runner::new(all[at], NUMBERS[at], &mut world));
+    world.release_session();
+    (world, runners)
 }
 
 /// What one order of the parts gives.
-fn sequentially(pair: [Operation; 2], setting: Setting, order: &[usize]) -> String {
-    let mut world = World::new(setting);
-    let mut at = 0;
-    let mut runners = pair.map(|operation| {
-        at += 1;
-        Runner::new(operation, NUMBERS[at - 1], &mut world)
-    });
-    world.release_session();
-    let mut parts: [std::slice::Iter<'_, Part>; 2] = parts(pair, setting).map(<[_]>::iter);
+fn sequentially<const N: usize>(all: [Operation; N], setting: Setting, order: &[usize]) -> String {
+    let (world, mut runners) = runners(all, setting);
+    let mut parts = parts(all, setting).map(<[_]>::iter);
     for &next in order {
         runners[next].run_part(*parts[next].next().expect("as many as there are parts"));
     }
     conclude(world, runners)
 }
 
-fn at_once(pair: [Operation; 2], setting: Setting, allowed: &BTreeSet<String>) {
-    let mut world = World::new(setting);
-    let first = Runner::new(pair[0], NUMBERS[0], &mut world);
-    let second = Runner::new(pair[1], NUMBERS[1], &mut world);
-    world.release_session();
-    let other = spawn(1, move || first.run());
-    let second = second.run();
-    let outcome = conclude(world, [other.join().unwrap(), second]);
+/// The last one on the thread that is there, the others on threads of their own.
+fn at_once<const N: usize>(all: [Operation; N], setting: Setting, allowed: &BTreeSet<String>) {
+    let (world, runners) = runners(all, setting);
+    let mut at = 0;
+    let ran = runners.map(|runner| {
+        at += 1;
+        // Nobody is waited for before the last one is done.
+        if at < N { Err(spawn(at as u32, move || runner.run())) } else { Ok(runner.run()) }
+    });
+    let ran = ran.map(|ran| ran.unwrap_or_else(|thread| thread.join().unwrap()));
+    let outcome = conclude(world, ran);
     assert!(allowed.contains(&outcome), "{outcome}\nis none of\n{allowed:#?}");
 }
 
 /// The outcomes of all orders, each found out in a model of one thread.
-fn allowed(pair: [Operation; 2], setting: Setting) -> BTreeSet<String> {
-    let [one, other] = parts(pair, setting);
+fn allowed<const N: usize>(all: [Operation; N], setting: Setting) -> BTreeSet<String> {
+    let parts = parts(all, setting).map(<[_]>::len);
     let outcomes = Arc::new(Mutex::new(BTreeSet::new()));
-    for order in orders(one.len(), other.len()) {
+    for order in orders(&parts) {
         let found = Arc::clone(&outcomes);
         let limits = Limits { preemptions: Some(0), executions: None, time: None };
         loom_tests::explore(limits, true, move || {
-            let outcome = sequentially(pair, setting, &order);
+            let outcome = sequentially(all, setting, &order);
             found.lock().unwrap().insert(outcome);
         });
     }
@@ -100,17 +107,18 @@ fn allowed(pair: [Operation; 2], setting: Setting) -> BTreeSet<String> {
     outcomes.clone()
 }
 
-/// Explores a pair, says how many executions that were, and returns the number.
-fn explore(pair: [Operation; 2], setting: Setting, limits: Limits) -> usize {
-    let allowed = allowed(pair, setting);
+/// Explores them at once, says how many executions that were, and returns the number.
+fn explore<const N: usize>(all: [Operation; N], setting: Setting, limits: Limits) -> usize {
+    let allowed = allowed(all, setting);
     // Of two mutators the race is about who wins; values that go too early are for readers to meet.
     let reclaims = [Operation::Flush, Operation::DropRemoved];
-    let keeps_garbage =
-        !pair.iter().any(|one| reclaims.contains(one)) && !READERS.contains(&pair[0]);
-    let race = move || at_once(pair, setting, &allowed);
+    let keeps_garbage = !all.iter().any(|one| reclaims.contains(one)) && !READERS.contains(&all[0]);
+    let race = move || at_once(all, setting, &allowed);
     let Explored { executions, complete, .. } = loom_tests::explore(limits, keeps_garbage, race);
     let how = if complete { "complete" } else { "cut" };
-    println!("pair: {:?} {:?} {setting:?} {executions} {how}", pair[0], pair[1]);
+    let names = all.map(|operation| format!("{operation:?}")).join(" ");
+    let what = if N == 2 { "pair" } else { "triple" };
+    println!("{what}: {names} {setting:?} {executions} {how}");
     executions
 }
 
@@ -125,23 +133,22 @@ fn pairs(
     });
     // There is one session.
     let pairs = pairs.filter(|pair| *pair != [Operation::EndSession; 2]);
-    pairs.flat_map(|pair| {
-        let puts_one = |operation: Operation| {
-            operation.is_connect()
-                || matches!(operation, Operation::TakeAlias | Operation::AddAlias)
-        };
-        // Places are for connects to ask for, and what was removed has none any more.
-        let settings = if !pair.into_iter().any(puts_one) {
-            &Setting::ALL[..1]
-        } else if !pair.into_iter().any(Operation::is_connect)
-            || pair.contains(&Operation::DropRemoved)
-        {
-            &Setting::ALL[..3]
-        } else {
-            &Setting::ALL[..]
-        };
-        settings.iter().map(move |&setting| (pair, setting))
-    })
+    pairs.flat_map(|pair| settings(&pair).iter().map(move |&setting| (pair, setting)))
+}
+
+/// Those that matter.
+fn settings(all: &[Operation]) -> &'static [Setting] {
+    let puts_one = |operation: &Operation| {
+        operation.is_connect() || matches!(operation, Operation::TakeAlias | Operation::AddAlias)
+    };
+    // Places are for connects to ask for, and what was removed has none any more.
+    if !all.iter().any(puts_one) {
+        &Setting::ALL[..1]
+    } else if !all.iter().any(|one| one.is_connect()) || all.contains(&Operation::DropRemoved) {
+        &Setting::ALL[..3]
+    } else {
+        &Setting::ALL[..]
+    }
 }
 
 /// Both in the role of the spawned thread: loom sees more of the one that only reads a word if it is that
@@ -229,4 +236,54 @@ fn campaign() {
             explore(pair, setting, limits);
         }
     });
+}
+
+/// How many executions of each order of threads are explored of three mutators.
+const OF_A_TRIPLE: usize = 100;
+
+/// Three mutators at once, at 2 preemptions, each of them last in turn: a campaign of `TRIPLES_SECONDS`, if that is set.
+#[test]
+#[ignore = "a campaign"]
+fn triples() {
+    let seconds = std::env::var("TRIPLES_SECONDS").ok();
+    let seconds = seconds.map(|text| text.parse::<u64>().expect("a number of seconds"));
+    let until = seconds.map(|all| Instant::now() + Duration::from_secs(all));
+    let triples = triples_of_mutators();
+    let in_turn = (0..3).flat_map(|turn| {
+        triples.iter().map(move |&(mut triple, setting)| {
+            triple.rotate_left(turn);
+            (triple, setting)
+        })
+    });
+    let limits = Limits { preemptions: Some(2), executions: Some(OF_A_TRIPLE), time: None };
+    let (executions, left) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    on_all_processors(&Vec::from_iter(in_turn), |&(triple, setting)| {
+        if until.is_some_and(|until| Instant::now() >= until) {
+            left.fetch_add(1, Ordering::Relaxed);
+        } else {
+            executions.fetch_add(explore(triple, setting, limits), Ordering::Relaxed);
+        }
+    });
+    let (models, executions, left) =
+        (3 * triples.len(), executions.into_inner(), left.into_inner());
+    println!("triples of mutators: {models} models, {left} not run, {executions} executions");
+    assert!(executions > 0);
+}
+
+/// Each unordered one once, in the settings that matter for it.
+fn triples_of_mutators() -> Vec<([Operation; 3], Setting)> {
+    let mut triples = Vec::new();
+    for (at, &one) in MUTATORS.iter().enumerate() {
+        for (behind, &two) in MUTATORS[at..].iter().enumerate() {
+            for &three in &MUTATORS[at + behind..] {
+                let triple = [one, two, three];
+                let sessions = triple.iter().filter(|&&one| one == Operation::EndSession);
+                if sessions.count() < 2 {
+                    let settings = settings(&triple).iter();
+                    triples.extend(settings.map(|&setting| (triple, setting)));
+                }
+            }
+        }
+    }
+    triples
 }

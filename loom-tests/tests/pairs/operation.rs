@@ -113,10 +113,10 @@ pub enum Part {
 }
 
 impl Operation {
-    /// Its parts as far as they matter against `other`.
-    pub fn parts(self, other: Self, setting: Setting) -> &'static [Part] {
+    /// Its parts as far as they matter against the others.
+    pub fn parts(self, others: &[Self], setting: Setting) -> &'static [Part] {
         // Whatever frees a place does that in a step of its own.
-        let is_full = setting.is_full() && other.is_connect();
+        let is_full = setting.is_full() && others.iter().any(|other| other.is_connect());
         match self {
             ConnectCrosswise if is_full => &[Part::Unfinished(&Part::Whole), Part::Finish],
             ShortSession if is_full => &[Part::Bare, Part::Unfinished(&Part::End), Part::Finish],
@@ -125,7 +125,7 @@ impl Operation {
                 &[Part::Unfinished(&Part::Whole), Part::Finish]
             }
             // Each eviction is a step of its own, and so is each end of a client by a close.
-            ConnectCrosswise if other == Close && setting.policy() == Policy::Takeover => {
+            ConnectCrosswise if others.contains(&Close) && setting.policy() == Policy::Takeover => {
                 &[Part::Evict(0), Part::Whole]
             }
             ConnectWithAlias => &[Part::Bare, Part::Alias],
@@ -239,8 +239,8 @@ impl Runner {
             }
             Part::Unfinished(part) => {
                 self.run_part(*part);
-                let (id, node) = HOLDER;
-                let holder = self.registry.connect(self.ledger.client(id, node, self.number));
+                let name = HOLDER + self.number;
+                let holder = self.registry.connect(self.ledger.client(name, name, self.number));
                 self.holder = holder.ok().map(|connected| connected.key);
             }
             Part::Finish => {

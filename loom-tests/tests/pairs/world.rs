@@ -14,8 +14,8 @@ pub const ALIAS: u64 = 3;
 pub const FREE: u64 = 5;
 /// Client id and node id of one who ended before.
 const GONE: (u64, u64) = (6, 8);
-/// The same of one who is there for the place alone.
-pub const HOLDER: (u64, u64) = (9, 9);
+/// Both of one who is there for the place alone, besides the number of who brings it along.
+pub const HOLDER: u64 = 9;
 /// All client ids, and all node ids and aliases, that occur.
 const IDS: [u64; 4] = [1, 2, 5, 6];
 const NODES: [u64; 6] = [1, 2, 3, 5, 7, 8];
@@ -63,7 +63,7 @@ impl World {
         let ledger = Ledger::default();
         let builder = match setting {
             Setting::Crowded => small().capacity(5),
-            _ => small().shards(4),
+            _ => small().capacity(9).shards(4),
         };
         let builder = builder.on_conflict(setting.policy());
         let builder = if setting.is_full() { builder.max_clients(2) } else { builder };
