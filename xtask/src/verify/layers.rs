@@ -70,7 +70,7 @@ const STALL: &str = "cargo test --lib stall -- --nocapture";
 const CORPORA: &str = "cargo test --manifest-path fuzz/Cargo.toml";
 
 /// All of them, cheap ones first.
-pub const LAYERS: [Layer; 14] = [
+pub const LAYERS: [Layer; 15] = [
     Layer {
         name: "stall",
         proves: "F: a thread stopped at any step stops no other",
@@ -158,10 +158,21 @@ pub const LAYERS: [Layer; 14] = [
         proves: "A-D, G, H: every two public operations against each other, cut as their time is up",
         quick: None,
         recorded: None,
-        // About a thousand models, two at a time, of which many are complete before.
+        // About 2,400 models, two at a time, of which many are complete before.
         campaign: bounded(
-            15,
+            10,
             "xtask pairs --seconds $BUDGET --seconds-per-pair $((BUDGET / 500 + 1))",
+        ),
+    },
+    Layer {
+        name: "loom, triples",
+        proves: "A-E, G: every three mutators against each other, the first executions of each, in any role",
+        quick: None,
+        recorded: None,
+        campaign: bounded(
+            5,
+            "RUSTFLAGS='--cfg loom' TRIPLES_SECONDS=$BUDGET cargo test -p loom-tests --release \
+             --target-dir target/loom --test pairs -- triples --exact --ignored --nocapture",
         ),
     },
     Layer {
