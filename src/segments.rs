@@ -9,6 +9,7 @@
 
 #[cfg(loom)]
 pub mod modelled;
+mod origin;
 
 use core::array;
 use core::marker::PhantomData;
@@ -19,6 +20,7 @@ use core::ptr;
 // loom's (`modelled`).
 use core::sync::atomic::{AtomicPtr, Ordering};
 
+use self::origin::Origin;
 use crate::blanks::{Blank, Blanks};
 
 /// Items in the first segment at least, as a power of two.
@@ -43,46 +45,6 @@ pub(crate) struct Segments<T, P = AtomicPtr<T>> {
     /// allocation of a registry that lives to the end of the program, where an origin is outside of its segment.
     starts: [AtomicPtr<T>; SEGMENTS],
     owns: PhantomData<T>,
-}
-
-/// An atomic pointer to items.
-pub(crate) trait Origin<T> {
-    fn null() -> Self;
-    fn load(&self, order: Ordering) -> *mut T;
-    fn store(&self, pointer: *mut T, order: Ordering);
-    /// Puts `pointer` in the place of null.
-    fn compare_exchange(
-        &self,
-        null: *mut T,
-        pointer: *mut T,
-        success: Ordering,
-        failure: Ordering,
-    ) -> Result<*mut T, *mut T>;
-}
-
-impl<T> Origin<T> for AtomicPtr<T> {
-    fn null() -> Self {
-        Self::new(ptr::null_mut())
-    }
-
-    #[inline(always)]
-    fn load(&self, order: Ordering) -> *mut T {
-        self.load(order)
-    }
-
-    fn store(&self, pointer: *mut T, order: Ordering) {
-        self.store(pointer, order);
-    }
-
-    fn compare_exchange(
-        &self,
-        null: *mut T,
-        pointer: *mut T,
-        success: Ordering,
-        failure: Ordering,
-    ) -> Result<*mut T, *mut T> {
-        self.compare_exchange(null, pointer, success, failure)
-    }
 }
 
 /// The number of items in the first segment, a power of two, and so the layout of all.

@@ -176,8 +176,9 @@ impl Place {
         // Relaxed, twice: where nothing is there is nothing to be ordered after. And it is not exchanged: loom may have
         // a `put` come before an exchange that does not know of it, though the exchange read what was there before.
         let (mut slots, mut headers) = (0, ptr::null_mut());
-        // Acquire, twice: whoever takes it is ordered after the one who put it, however it was told.
         if self.slots.load(Ordering::Relaxed) != 0 {
+            // Acquire, here and below: whoever takes it is ordered after the one who put it (Release in `put`), however
+            // it was told.
             slots = self.slots.swap(0, Ordering::Acquire);
         }
         if !self.headers.load(Ordering::Relaxed).is_null() {

@@ -2,35 +2,9 @@
 
 #![allow(missing_docs)]
 
-use core::ptr;
-
-use super::{FirstLen, Origin, Segments};
+use super::{FirstLen, Segments};
 use crate::blanks::Blank;
 use crate::sync::{AtomicPtr, AtomicU32, Ordering};
-
-impl<T> Origin<T> for AtomicPtr<T> {
-    fn null() -> Self {
-        Self::new(ptr::null_mut())
-    }
-
-    fn load(&self, order: Ordering) -> *mut T {
-        self.load(order)
-    }
-
-    fn store(&self, pointer: *mut T, order: Ordering) {
-        self.store(pointer, order);
-    }
-
-    fn compare_exchange(
-        &self,
-        null: *mut T,
-        pointer: *mut T,
-        success: Ordering,
-        failure: Ordering,
-    ) -> Result<*mut T, *mut T> {
-        self.compare_exchange(null, pointer, success, failure)
-    }
-}
 
 /// Counters, of which loom sees who comes to one without being ordered after its making.
 #[derive(Debug)]
@@ -69,7 +43,7 @@ impl Counters {
     #[must_use]
     pub fn counted_in_two_steps(&self, index: u32) -> Option<u32> {
         let (segment, is_made, _) = self.0.segment_at(index);
-        // SAFETY: it is made.
+        // SAFETY: it is made, as `segment_at` says, and stays until `vacate`, whose caller is alone.
         is_made.then(|| unsafe { self.0.get_in(segment, index) }.0.load(Ordering::Relaxed))
     }
 

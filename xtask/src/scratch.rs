@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use nix::libc::{SIGKILL, SIGXCPU};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use wait_timeout::ChildExt;
@@ -68,8 +69,8 @@ pub enum End {
     Cut,
 }
 
-/// `SIGKILL` and `SIGXCPU`.
-const BY_LIMIT: [i32; 2] = [9, 24];
+/// The signals that end what has used up its processor time.
+const BY_LIMIT: [i32; 2] = [SIGKILL, SIGXCPU];
 
 /// Runs a program for at most so much of a processor's time; what it prints goes to `log`.
 pub fn run(program: &Command, limit: Duration, log: &Path) -> Result<Ran> {

@@ -8,6 +8,7 @@
 
 mod operation;
 mod recorded;
+mod runner;
 mod world;
 
 use std::array::from_fn;
@@ -19,7 +20,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use loom_tests::{Explored, Limits, spawn};
-use operation::{MUTATORS, Operation, Part, READERS, Runner};
+use operation::{MUTATORS, Operation, Part, READERS};
+use runner::Runner;
 use world::{Setting, World};
 
 /// What the first brings along is counted from here, and what the others.
