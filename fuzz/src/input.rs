@@ -6,11 +6,15 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
-use crate::fixtures::{
-    lockstep::Setup,
-    model::Policy,
-    ops::{Hold, Newcomer, Op, SessionEnd},
-    unruly::{Call, Deed, Trap},
+use crate::{
+    fixtures::{
+        hashers::{FewBits, NeverTheSame},
+        lockstep::Setup,
+        model::Policy,
+        ops::{Hold, Newcomer, Op, SessionEnd},
+        unruly::{Call, Deed, Trap},
+    },
+    hashing::Hashing,
 };
 
 /// One input: a registry, and what is done to it.
@@ -20,18 +24,6 @@ pub struct Ops {
     pub(crate) hashing: Hashing,
     pub(crate) names: Names,
     pub(crate) ops: Vec<Op>,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Hashing {
-    /// The default hasher, seeded the same each time.
-    Seeded,
-    /// Only so many bits are left of each hash: with none, everything collides.
-    FewBits(u8),
-    /// A number is its own hash.
-    Identity,
-    /// Another answer each time. Of unlawful names only.
-    NeverTheSame,
 }
 
 /// How the `Hash`, `Eq` and `Drop` of names behave.
@@ -93,9 +85,11 @@ fn setup(bytes: [u8; 6], names: Names) -> (Setup, Hashing) {
         audit_every: if span <= 16 { 1 } else { 32 },
     };
     let hashing = match hashing {
-        0..=95 => Hashing::Seeded,
-        96..=191 => Hashing::FewBits(hashing % 12),
-        240.. if matches!(names, Names::Unlawful { .. }) => Hashing::NeverTheSame,
+        0..=95 => Hashing::seeded(),
+        96..=191 => Hashing::FewBits(FewBits(u32::from(hashing % 12))),
+        240.. if matches!(names, Names::Unlawful { .. }) => {
+            Hashing::NeverTheSame(NeverTheSame::new(1))
+        }
         _ => Hashing::Identity,
     };
     (setup, hashing)

@@ -4,6 +4,7 @@
 //! The fuzz targets only call into here, and into `tandem_registry_schedule` for several threads, so that
 //! `tests/corpus.rs` can replay their inputs without libFuzzer.
 
+mod hashing;
 pub mod input;
 mod unlawful;
 
@@ -19,17 +20,9 @@ mod fixtures {
     pub mod unruly;
 }
 
-use std::hash::BuildHasher;
-
-use fixtures::{
-    hashers::{FewBits, Identity, NeverTheSame},
-    lockstep::{Lockstep, Setup},
-    ops::Op,
-    tracked::Ledger,
-    unruly,
-};
+use fixtures::{lockstep::Lockstep, tracked::Ledger, unruly};
+use input::Names;
 pub use input::Ops;
-use input::{Hashing, Names};
 use unlawful::Unlawful;
 
 thread_local! {
@@ -42,26 +35,15 @@ thread_local! {
 /// soon as it does what not even they excuse.
 pub fn ops(input: Ops) {
     let Ops { setup, hashing, names, ops } = input;
-    match hashing {
-        Hashing::Seeded => {
-            run(setup, ahash::RandomState::with_seeds(1, 2, 3, 4), names, ops);
-        }
-        Hashing::FewBits(bits) => run(setup, FewBits(u32::from(bits)), names, ops),
-        Hashing::Identity => run(setup, Identity, names, ops),
-        Hashing::NeverTheSame => run(setup, NeverTheSame::new(1), names, ops),
-    }
-}
-
-fn run(setup: Setup, hasher: impl BuildHasher, names: Names, ops: Vec<Op>) {
     let ledger = LEDGER.with(|ledger| *ledger);
     if let Names::Unlawful { seed, lies_one_in } = names {
         unruly::lie(u64::from(seed) << 32, lies_one_in);
-        let mut unlawful = Unlawful::new(setup, hasher, ledger);
+        let mut unlawful = Unlawful::new(setup, hashing, ledger);
         unlawful.run(&mut ops.into_iter());
         unlawful.finish(seed % 2 == 0);
         unruly::lie(0, 0);
     } else {
-        let mut lockstep = Lockstep::new(setup, hasher, ledger);
+        let mut lockstep = Lockstep::new(setup, hashing, ledger);
         lockstep.run(&mut ops.into_iter());
         lockstep.finish();
     }

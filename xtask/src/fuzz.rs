@@ -1,5 +1,5 @@
-//! A fuzzing campaign: both targets for a given time, on a corpus that grows from one campaign to the next,
-//! and a report.
+//! A fuzzing campaign: both targets for a given time, beside each other, on a corpus that grows from one
+//! campaign to the next, and a report.
 //!
 //! What a campaign finds worth keeping stays below `fuzz/target`, minimised. Into the corpus of the
 //! repository, which the tests replay, goes only what reaches code that no other input of it reaches.
@@ -10,10 +10,11 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::Result;
 
@@ -71,12 +72,30 @@ struct Outcome {
 pub fn run(root: &Path, options: &Options) -> Result<bool> {
     let targets = [Target::Ops, Target::Schedule].into_iter();
     let chosen = targets.filter(|&target| options.target.is_none_or(|only| only == target));
+    let chosen: Vec<_> = chosen.collect();
+    for &target in &chosen {
+        if !cargo_fuzz(root, "build", target).status()?.success() {
+            let name = target.name();
+            return Err(format!("{name} does not build; is cargo-fuzz installed?").into());
+        }
+    }
+    let bars = MultiProgress::new();
+    let outcomes: Vec<_> = thread::scope(|scope| {
+        let start = |&target| {
+            let bars = bars.clone();
+            scope.spawn(move || {
+                campaign(root, target, options.seconds, &bars).map_err(|error| error.to_string())
+            })
+        };
+        let started: Vec<_> = chosen.iter().map(start).collect();
+        started.into_iter().map(|one| one.join().expect("it does not panic")).collect()
+    });
     let mut report = format!("# Fuzzing, {} s for each target\n\n", options.seconds);
     report += "| target | executions | in a second | edges reached | inputs kept | added to the repository | findings |\n";
     report += "|---|---:|---:|---:|---:|---:|---:|\n";
     let (mut details, mut clean) = (String::new(), true);
-    for target in chosen {
-        let outcome = campaign(root, target, options.seconds)?;
+    for (target, outcome) in chosen.into_iter().zip(outcomes) {
+        let outcome = outcome?;
         let Outcome { executions, seconds, reached, edges, kept, added, findings } = &outcome;
         let rate = *executions as f64 / seconds.max(1.0);
         writeln!(
@@ -98,18 +117,14 @@ pub fn run(root: &Path, options: &Options) -> Result<bool> {
     Ok(clean)
 }
 
-fn campaign(root: &Path, target: Target, seconds: u64) -> Result<Outcome> {
+fn campaign(root: &Path, target: Target, seconds: u64, bars: &MultiProgress) -> Result<Outcome> {
     let name = target.name();
     let corpus = root.join("fuzz/corpus").join(name);
     let kept = root.join("fuzz/target/campaign").join(name);
     let artifacts = root.join("fuzz/artifacts").join(name);
     fs::create_dir_all(&kept)?;
-    let built = cargo_fuzz(root, "build", target).status()?;
-    if !built.success() {
-        return Err(format!("{name} does not build; is cargo-fuzz installed?").into());
-    }
     let known = files(&artifacts);
-    let mut outcome = fuzz(root, target, &[&kept, &corpus], seconds)?;
+    let mut outcome = fuzz(root, target, &[&kept, &corpus], seconds, bars)?;
     let output = std::mem::take(&mut outcome.findings);
     let output = output.into_iter().next().unwrap_or_default().1;
     for input in files(&artifacts).difference(&known) {
@@ -167,17 +182,24 @@ fn files(folder: &Path) -> BTreeSet<String> {
 }
 
 /// Fuzzes, and shows how it goes. A failure's output is in the findings, without a name as yet.
-fn fuzz(root: &Path, target: Target, corpora: &[&Path], seconds: u64) -> Result<Outcome> {
+fn fuzz(
+    root: &Path,
+    target: Target,
+    corpora: &[&Path],
+    seconds: u64,
+    bars: &MultiProgress,
+) -> Result<Outcome> {
     let mut cargo = cargo_fuzz(root, "run", target);
     cargo.args(corpora).args(["--", "-detect_leaks=0", "-print_final_stats=1"]);
-    // An input that takes longer is a finding: a call that does not end.
-    // Slow is no failure, on a machine that has other work.
-    cargo.args(["-timeout=60", "-report_slow_units=60"]);
+    // An input that takes longer is a finding: a call that does not end. Less is no failure, on a machine
+    // that has other work.
+    cargo.args(["-timeout=300", "-report_slow_units=300"]);
     cargo.arg(format!("-max_total_time={seconds}"));
     cargo.arg(format!("-max_len={}", target.longest()));
     let mut child = cargo.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-    let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} s  {msg}")?;
+    let style = ProgressStyle::with_template("{prefix:8} {bar:30} {pos}/{len} s  {msg}")?;
     let bar = ProgressBar::new(seconds).with_style(style).with_prefix(target.name());
+    let bar = bars.add(bar);
     bar.enable_steady_tick(Duration::from_millis(500));
     let (start, mut outcome, mut printed) = (Instant::now(), Outcome::default(), String::new());
     let stderr = child.stderr.take().expect("it is piped");

@@ -123,7 +123,7 @@ pub const LAYERS: [Layer; 15] = [
         proves: "A-J: new sequences and schedules, for a given time",
         quick: Some(".ci/fuzz"),
         recorded: Some(".ci/fuzz"),
-        campaign: bounded(20, "xtask fuzz --seconds $((BUDGET / 2))"),
+        campaign: bounded(20, "xtask fuzz --seconds $BUDGET"),
     },
     Layer {
         name: "loom",
