@@ -8,7 +8,8 @@
 //! - [`rounds`]: all designs in turn, and the ratios of each round;
 //! - [`report`]: what came of it, as Markdown.
 //!
-//! The Criterion targets watch one design over time; `src/bin/table.rs` compares designs.
+//! The Criterion targets watch one design over time; `src/bin/table.rs` compares designs, and
+//! `src/bin/instructions.rs` counts what they execute.
 
 pub mod jobs;
 pub mod peers;

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::Result;
+use crate::{Result, scratch};
 
 #[derive(Args)]
 pub struct Options {
@@ -79,6 +79,7 @@ pub fn run(root: &Path, options: &Options) -> Result<bool> {
             return Err(format!("{name} does not build; is cargo-fuzz installed?").into());
         }
     }
+    let before = scratch::processor_time()?;
     let bars = MultiProgress::new();
     let outcomes: Vec<_> = thread::scope(|scope| {
         let start = |&target| {
@@ -109,6 +110,9 @@ pub fn run(root: &Path, options: &Options) -> Result<bool> {
         }
         clean &= findings.is_empty();
     }
+    // What a machine with other work has given it; the seconds of the clock say little.
+    let used = scratch::processor_time()?.saturating_sub(before);
+    writeln!(report, "\n{:.2} processor hours, minimising included.", used.as_secs_f64() / 3600.0)?;
     report += &details;
     let path = root.join(&options.report);
     fs::create_dir_all(path.parent().unwrap_or(root))?;

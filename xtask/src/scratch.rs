@@ -84,7 +84,7 @@ pub fn run(program: &Command, limit: Duration, log: &Path) -> Result<Ran> {
     for (name, value) in program.get_envs() {
         limited.env(name, value.unwrap_or_default());
     }
-    let before = children()?;
+    let before = processor_time()?;
     let mut child = limited.stdin(Stdio::null()).stderr(out.try_clone()?).stdout(out).spawn()?;
     // One that waits for ever uses no processor.
     let status = child.wait_timeout(limit * 30 + Duration::from_secs(60))?;
@@ -92,7 +92,7 @@ pub fn run(program: &Command, limit: Duration, log: &Path) -> Result<Ran> {
         child.kill()?;
         child.wait()?;
     }
-    let took = children()?.saturating_sub(before);
+    let took = processor_time()?.saturating_sub(before);
     let end = match status {
         Some(status) if status.success() => End::Well,
         // By whatever but the limit, which the system counts by itself: how long it took says nothing of that.
@@ -105,7 +105,7 @@ pub fn run(program: &Command, limit: Duration, log: &Path) -> Result<Ran> {
 }
 
 /// The processor's time that programs have used which this one has waited for.
-fn children() -> Result<Duration> {
+pub fn processor_time() -> Result<Duration> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let total = usage.user_time() + usage.system_time();
     Ok(Duration::from_micros(u64::try_from(total.num_microseconds())?))
