@@ -114,3 +114,38 @@ impl Drop for Late {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// Dropped, it panics with another of its kind.
+    struct Hydra;
+
+    impl Drop for Hydra {
+        fn drop(&mut self) {
+            // Past the hook: nothing is to be printed.
+            panic::resume_unwind(Box::new(Self));
+        }
+    }
+
+    #[test]
+    fn a_payload_whose_drop_panics_stops_nothing() {
+        let mut panics = Panics::default();
+        panics.keep(Box::new("the first"));
+        panics.keep(Box::new(Hydra));
+        let first = attempt(|| panics.resume()).unwrap_err();
+        assert_eq!(*first.downcast::<&str>().unwrap(), "the first");
+    }
+
+    #[test]
+    fn such_a_payload_that_nobody_has_met() {
+        let late = Late::new();
+        for _ in 0..2 {
+            let mut panics = Panics::default();
+            panics.keep(Box::new(Hydra));
+            late.keep(panics);
+        }
+        drop(late);
+    }
+}
