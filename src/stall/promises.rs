@@ -151,3 +151,39 @@ fn a_place_that_is_not_given_back_yet_is_in_nobodys_way() {
         }
     }
 }
+
+/// The same, where it is another that panics, while it carries the newcomer on: its owner, stopped meanwhile, takes
+/// no place twice. Where nobody panics, the other gets no place beside the newcomer's, wherever that is (E, I).
+#[test]
+fn a_place_that_another_gave_back_is_given_back_once() {
+    for returns in (0..6).chain([usize::MAX]) {
+        for k in 0.. {
+            let hasher = RandomState::with_seeds(1, 2, 3, 4);
+            let registry = Registry::builder().shards(1).hasher(hasher).max_clients(1).build();
+            let registry = Arc::new(registry.unwrap());
+            let newcomer = |id, node| NewClient::new(Touchy(id), node, ()).stream(());
+            registry.connect(newcomer(1, 1).alias(11)).unwrap();
+            let (owner, was_stopped) = {
+                let registry = Arc::clone(&registry);
+                Paced::run(after(k), move || drop(registry.connect(newcomer(1, 2))))
+            };
+            RETURN.set(returns);
+            let connect = || drop(registry.connect(newcomer(3, 1)));
+            let panicked = catch_unwind(AssertUnwindSafe(connect)).is_err();
+            RETURN.set(usize::MAX);
+            owner.finish();
+            let what = format!(
+                "a newcomer is stopped at step {k}, another's `Eq` panics after {returns}: {panicked}"
+            );
+            assert_eq!(registry.len(), registry.pin().iter().count(), "{what}");
+            assert!(registry.len() <= 1 + usize::from(panicked), "{what}");
+            drop(registry.disconnect(&Touchy(1)));
+            drop(registry.disconnect(&Touchy(3)));
+            drop(registry.disconnect(&Touchy(1)));
+            assert_eq!(registry.len(), 0, "{what}");
+            if !was_stopped {
+                break;
+            }
+        }
+    }
+}
