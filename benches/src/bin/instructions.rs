@@ -17,8 +17,8 @@ const CLIENTS: usize = 1_000;
 /// Whole iterations; so many that what a turn begins and ends with does not count.
 const EACH: u64 = 10 * CLIENTS as u64;
 
-/// What was counted of the crate, for one operation of each job. It varies by a fiftieth at most with the
-/// seeds of the hashes, more with compilers and processors; a tenth more is too much.
+/// What was counted of the crate, for one operation of each job. It varies by some hundredths with
+/// the seeds of the hashes, more with compilers and processors; a tenth more is too much.
 const COUNTED: [(&str, f64); 20] = [
     ("by node, dependent, a pin each", 112.0),
     ("by node, dependent, one pin", 75.0),
