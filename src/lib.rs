@@ -152,7 +152,7 @@ mod tandem;
 #[doc(hidden)]
 pub use {
     reclaim::modelled as reclaimer, segments::modelled as counters,
-    stack::modelled as stack_of_items, sync::pool::modelled as thread_numbers,
+    stack::modelled as stack_of_items, sync::newest, sync::pool::modelled as thread_numbers,
 };
 
 /// The README's examples are tests, too.

@@ -15,7 +15,13 @@ pub(crate) use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize
 pub(crate) use crate::steps::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
 
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
+pub mod newest;
+
+#[cfg(loom)]
+pub(crate) use {
+    loom::sync::atomic::fence,
+    newest::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize},
+};
 
 pub(crate) use core::sync::atomic::Ordering;
 

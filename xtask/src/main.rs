@@ -6,6 +6,7 @@ mod modules;
 mod mutants;
 mod orderings;
 mod pairs;
+mod reads;
 mod scratch;
 mod unbounded;
 mod verify;
@@ -38,11 +39,7 @@ enum Check {
     /// Explores every unordered pair of public operations under loom, and prints a matrix.
     Pairs(pairs::Options),
     /// Explores every loom model without a bound of preemptions, and prints which were completed.
-    Unbounded {
-        /// After how long a model is cut.
-        #[arg(long, default_value_t = 10)]
-        seconds_per_model: u64,
-    },
+    Unbounded(unbounded::Options),
     /// Runs the layers, most other checks of this program among them: without a flag those that have a
     /// recorded depth, at that depth.
     Verify(verify::Options),
@@ -56,7 +53,7 @@ fn main() -> ExitCode {
         Check::Fuzz(options) => fuzz::run(root, &options),
         Check::Orderings(options) => orderings::run(root, &options),
         Check::Pairs(options) => pairs::run(root, &options),
-        Check::Unbounded { seconds_per_model } => unbounded::run(root, seconds_per_model),
+        Check::Unbounded(options) => unbounded::run(root, &options),
         Check::Verify(options) => verify::run(root, &options),
     };
     match passed {

@@ -9,12 +9,17 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::reads::Reads;
+
 /// How deep to look, and for how long.
 #[derive(clap::Args)]
 pub struct Options {
     /// How often a thread is interrupted at most.
     #[arg(long, default_value_t = 3)]
     preemptions: usize,
+    /// What a load returns.
+    #[arg(long, value_enum, default_value_t = Reads::Newest)]
+    reads: Reads,
     /// After how long a model of a pair is cut.
     #[arg(long, default_value_t = 10)]
     seconds_per_pair: u64,
@@ -39,7 +44,9 @@ pub fn run(root: &Path, options: &Options) -> Result<bool, Box<dyn Error>> {
     campaign.args(["test", "-p", "loom-tests", "--release", "--target-dir", "target/loom"]);
     campaign.args(["--test", "pairs", "--", "campaign", "--exact", "--ignored", "--nocapture"]);
     campaign.env("RUSTFLAGS", "--cfg loom").current_dir(root).stdout(Stdio::piped());
-    campaign.env("PAIRS_PREEMPTIONS", options.preemptions.to_string());
+    campaign
+        .env("LOOM_READS", options.reads.name())
+        .env("PAIRS_PREEMPTIONS", options.preemptions.to_string());
     campaign.env("PAIRS_SECONDS_PER_PAIR", options.seconds_per_pair.to_string());
     if let Some(seconds) = options.seconds {
         campaign.env("PAIRS_SECONDS", seconds.to_string());
@@ -80,10 +87,11 @@ pub fn run(root: &Path, options: &Options) -> Result<bool, Box<dyn Error>> {
     let complete = cells.values().filter(|cell| !cell.cut && !cell.left).count();
     let left = cells.values().filter(|cell| cell.left).count();
     println!(
-        "\n{} pairs, {complete} of them complete, {left} not run or not in each way, at {} preemptions: \
+        "\n{} pairs, {complete} of them complete, {left} not run or not in each way, at {} preemptions, {}: \
          {explored} models, {executions} executions in {} s",
         cells.len(),
         options.preemptions,
+        options.reads.said(),
         start.elapsed().as_secs(),
     );
     if explored == 0 {

@@ -8,6 +8,18 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::Result;
+use crate::reads::Reads;
+
+/// How far to go.
+#[derive(clap::Args)]
+pub struct Options {
+    /// After how long a model is cut.
+    #[arg(long, default_value_t = 10)]
+    seconds_per_model: u64,
+    /// What a load returns.
+    #[arg(long, value_enum, default_value_t = Reads::Any)]
+    reads: Reads,
+}
 
 /// What was explored of a model.
 struct Explored {
@@ -17,14 +29,15 @@ struct Explored {
 }
 
 /// Explores all models and prints a table. `true`: some were explored, and none failed.
-pub fn run(root: &Path, seconds: u64) -> Result<bool> {
+pub fn run(root: &Path, options: &Options) -> Result<bool> {
     let start = Instant::now();
     let mut models = Command::new(env!("CARGO"));
     models.args(["test", "-p", "loom-tests", "--release", "--target-dir", "target/loom"]);
     // The pairs have a campaign of their own.
     models.args(["--no-fail-fast", "--", "--nocapture", "--skip", "mutators"]);
     models.env("RUSTFLAGS", "--cfg loom").env("LOOM_PREEMPTIONS", "none");
-    models.env("LOOM_SECONDS", seconds.to_string());
+    models.env("LOOM_SECONDS", options.seconds_per_model.to_string());
+    models.env("LOOM_READS", options.reads.name());
     let mut models = models.current_dir(root).stdout(Stdio::piped()).spawn()?;
     let progress = ProgressBar::new_spinner();
     progress.set_style(ProgressStyle::with_template("{spinner} {elapsed} {pos} models {msg}")?);
@@ -46,8 +59,9 @@ pub fn run(root: &Path, seconds: u64) -> Result<bool> {
     let complete = explored.iter().filter(|model| !model.is_cut).count();
     let executions: u64 = explored.iter().map(|model| model.executions).sum();
     println!(
-        "\n{} models, {complete} of them complete without a bound: {executions} executions in {} s",
+        "\n{} models, {complete} of them complete without a bound, {}: {executions} executions in {} s",
         explored.len(),
+        options.reads.said(),
         start.elapsed().as_secs(),
     );
     if explored.is_empty() {
@@ -58,7 +72,7 @@ pub fn run(root: &Path, seconds: u64) -> Result<bool> {
 
 /// A line that a model prints about itself, behind what the test runner may have begun.
 fn parse(line: &str) -> Option<Explored> {
-    let (name, rest) = line.split_once(" executions without a bound in ")?;
+    let (name, rest) = line.split_once(" executions without a bound")?;
     let (name, executions) = name.rsplit_once(": ")?;
     let name = name.rsplit_once(" ... ").map_or(name, |(_, name)| name);
     let is_cut = rest.ends_with(", cut");
@@ -76,6 +90,8 @@ mod tests {
         let line = "close: a close against another: 90 executions without a bound in 2.0s";
         assert_eq!(read(line), close(false));
         assert_eq!(read(&format!("test a ... {line}, cut")), close(true));
+        let line = "close: a close against another: 90 executions without a bound, newest values read in 2.0s";
+        assert_eq!(read(line), close(false));
         assert_eq!(read("close: 90 executions at 2 preemptions in 2.0s"), None);
     }
 }

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use loom_tests::{Explored, Limits, spawn};
+use loom_tests::{Explored, Limits, Reads, spawn};
 use operation::{MUTATORS, Operation, Part, READERS};
 use runner::Runner;
 use world::{Setting, World};
@@ -100,7 +100,7 @@ fn allowed<const N: usize>(all: [Operation; N], setting: Setting) -> BTreeSet<St
     for order in orders(&parts) {
         let found = Arc::clone(&outcomes);
         let limits = Limits { preemptions: Some(0), executions: None, time: None };
-        loom_tests::explore(limits, true, move || {
+        loom_tests::explore(limits, Reads::Newest, true, move || {
             let outcome = sequentially(all, setting, &order);
             found.lock().unwrap().insert(outcome);
         });
@@ -110,13 +110,19 @@ fn allowed<const N: usize>(all: [Operation; N], setting: Setting) -> BTreeSet<St
 }
 
 /// Explores them at once, says how many executions that were, and returns the number.
-fn explore<const N: usize>(all: [Operation; N], setting: Setting, limits: Limits) -> usize {
+fn explore<const N: usize>(
+    all: [Operation; N],
+    setting: Setting,
+    reads: Reads,
+    limits: Limits,
+) -> usize {
     let allowed = allowed(all, setting);
     // Of two mutators the race is about who wins; values that go too early are for readers to meet.
     let reclaims = [Operation::Flush, Operation::DropRemoved];
     let keeps_garbage = !all.iter().any(|one| reclaims.contains(one)) && !READERS.contains(&all[0]);
     let race = move || at_once(all, setting, &allowed);
-    let Explored { executions, complete, .. } = loom_tests::explore(limits, keeps_garbage, race);
+    let Explored { executions, complete, .. } =
+        loom_tests::explore(limits, reads, keeps_garbage, race);
     let how = if complete { "complete" } else { "cut" };
     let names = all.map(|operation| format!("{operation:?}")).join(" ");
     let what = if N == 2 { "pair" } else { "triple" };
@@ -155,24 +161,30 @@ fn settings(all: &[Operation]) -> &'static [Setting] {
 
 /// Both in the role of the spawned thread: loom sees more of the one that only reads a word if it is that
 /// (see `loom_tests`).
-fn in_both_roles(pair: [Operation; 2], setting: Setting, limits: Limits) {
+fn in_both_roles(pair: [Operation; 2], setting: Setting, reads: Reads, limits: Limits) {
     let swapped = [pair[1], pair[0]];
-    explore(pair, setting, limits);
+    explore(pair, setting, reads, limits);
     if pair != swapped {
-        explore(swapped, setting, limits);
+        explore(swapped, setting, reads, limits);
     }
 }
 
 /// What `mutators` explores: each pair complete or the same first part of it every time.
 fn explored_mutators() -> BTreeMap<recorded::Place, usize> {
-    let limits = Limits { preemptions: Some(2), executions: Some(1_000), time: None };
+    let ways = [
+        (Reads::Newest, Limits { preemptions: Some(1), executions: None, time: None }),
+        (Reads::Any, Limits { preemptions: Some(2), executions: Some(1_000), time: None }),
+    ];
     let both = pairs(&MUTATORS, &MUTATORS)
         .flat_map(|(pair, setting)| [pair, [pair[1], pair[0]]].map(|pair| (pair, setting)));
     let mut all = BTreeMap::new();
-    all.extend(both.map(|(pair, setting)| (recorded::place(pair, setting), (pair, setting))));
+    for (pair, setting) in both {
+        let ways = ways.map(|way| (recorded::place(pair, setting, way.0), (pair, setting, way)));
+        all.extend(ways);
+    }
     let explored = Mutex::new(BTreeMap::new());
-    on_all_processors(&Vec::from_iter(all), |&(place, (pair, setting))| {
-        let executions = explore(pair, setting, limits);
+    on_all_processors(&Vec::from_iter(all), |&(place, (pair, setting, (reads, limits)))| {
+        let executions = explore(pair, setting, reads, limits);
         explored.lock().unwrap().insert(place, executions);
     });
     explored.into_inner().unwrap()
@@ -193,7 +205,8 @@ fn on_all_processors<T: Sync>(all: &[T], work: impl Fn(&T) + Sync) {
     });
 }
 
-/// Mutators at 2 preemptions; of each pair, in either role, 90% of what was recorded for it.
+/// Mutators, in every order of steps with 1 preemption, and at 2 with all that a load may return; of each pair, in
+/// either role, 90% of what was recorded for it.
 #[test]
 #[cfg_attr(any(shipped_reclaimer, crossbeam_loom), ignore = "recorded on the quarantine")]
 fn mutators() {
@@ -210,15 +223,17 @@ fn record() {
     recorded::renew(&explored_mutators());
 }
 
+fn given(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
+}
+
 /// All pairs, deeper: `cargo xtask pairs`.
 #[test]
 #[ignore = "a campaign"]
 fn campaign() {
-    let given = |name| {
-        std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number of seconds"))
-    };
     let preemptions = given("PAIRS_PREEMPTIONS").unwrap_or(3) as usize;
     let for_each = Duration::from_secs(given("PAIRS_SECONDS_PER_PAIR").unwrap_or(10));
+    let reads = Reads::given().unwrap_or(Reads::Newest);
     let until = given("PAIRS_SECONDS").map(|all| Instant::now() + Duration::from_secs(all));
     let reading = pairs(&READERS, &READERS).chain(pairs(&READERS, &MUTATORS));
     let reading = reading.map(|(pair, setting)| (pair, setting, false));
@@ -233,23 +248,25 @@ fn campaign() {
         let time = Some(for_each.min(left.unwrap_or(for_each)));
         let limits = Limits { preemptions: Some(preemptions), executions: None, time };
         if in_both {
-            in_both_roles(pair, setting, limits);
+            in_both_roles(pair, setting, reads, limits);
         } else {
-            explore(pair, setting, limits);
+            explore(pair, setting, reads, limits);
         }
     });
 }
 
-/// How many executions of each order of threads are explored of three mutators.
-const OF_A_TRIPLE: usize = 100;
-
-/// Three mutators at once, at 2 preemptions, each of them last in turn: a campaign of `TRIPLES_SECONDS`, if that is set.
+/// Three mutators at once, each of them last in turn: a campaign of `TRIPLES_SECONDS`, if that is set, of so many
+/// executions of each at most, at so many preemptions.
 #[test]
 #[ignore = "a campaign"]
 fn triples() {
-    let seconds = std::env::var("TRIPLES_SECONDS").ok();
-    let seconds = seconds.map(|text| text.parse::<u64>().expect("a number of seconds"));
-    let until = seconds.map(|all| Instant::now() + Duration::from_secs(all));
+    let until = given("TRIPLES_SECONDS").map(|all| Instant::now() + Duration::from_secs(all));
+    let reads = Reads::given().unwrap_or(Reads::Newest);
+    let limits = Limits {
+        preemptions: Some(given("TRIPLES_PREEMPTIONS").unwrap_or(1) as usize),
+        executions: given("TRIPLES_EXECUTIONS").map(|executions| executions as usize),
+        time: None,
+    };
     let triples = triples_of_mutators();
     let in_turn = (0..3).flat_map(|turn| {
         triples.iter().map(move |&(mut triple, setting)| {
@@ -257,13 +274,12 @@ fn triples() {
             (triple, setting)
         })
     });
-    let limits = Limits { preemptions: Some(2), executions: Some(OF_A_TRIPLE), time: None };
     let (executions, left) = (AtomicUsize::new(0), AtomicUsize::new(0));
     on_all_processors(&Vec::from_iter(in_turn), |&(triple, setting)| {
         if until.is_some_and(|until| Instant::now() >= until) {
             left.fetch_add(1, Ordering::Relaxed);
         } else {
-            executions.fetch_add(explore(triple, setting, limits), Ordering::Relaxed);
+            executions.fetch_add(explore(triple, setting, reads, limits), Ordering::Relaxed);
         }
     });
     let (models, executions, left) =
