@@ -77,6 +77,8 @@ impl Killer {
             Layer::Linearizable => cargo.args(["--features", "steps", "--test", "linearizable"]),
             Layer::Lib => cargo.arg("--lib"),
         };
+        // That a bug makes a model smaller or larger does not show that it is one.
+        cargo.env("LOOM_COUNTS", "ignored");
         cargo.arg(if build_only { "--no-run" } else { &self.filter });
         Ok(cargo.stdout(Stdio::null()).stderr(Stdio::null()).status()?.success())
     }
