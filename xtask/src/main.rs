@@ -2,6 +2,7 @@
 
 mod coverage;
 mod fuzz;
+mod loom;
 mod modules;
 mod mutants;
 mod orderings;
@@ -34,6 +35,8 @@ enum Check {
     Coverage(coverage::Options),
     /// Fuzzes both targets for a given time, keeps what is new and writes a report.
     Fuzz(fuzz::Options),
+    /// Runs the loom models, each in a process of its own.
+    Loom(loom::Options),
     /// Weakens each atomic ordering of `src/` in a copy, and expects a model to notice.
     Orderings(orderings::Options),
     /// Explores every unordered pair of public operations under loom, and prints a matrix.
@@ -48,6 +51,7 @@ enum Check {
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above");
     let passed = match Options::parse().check {
+        Check::Loom(options) => loom::run(root, &options),
         Check::Mutants(options) => mutants::run(root, &options),
         Check::Coverage(options) => coverage::run(root, &options),
         Check::Fuzz(options) => fuzz::run(root, &options),

@@ -168,11 +168,7 @@ fn end(is_endless: bool, status: Option<i32>) -> (&'static str, bool) {
 fn typed(command: &str, seconds: u64) -> String {
     let budget = format!("BUDGET={seconds}; ");
     let budget = if command.contains("BUDGET") { budget.as_str() } else { "" };
-    let command = match command.strip_prefix("xtask ") {
-        Some(rest) => format!("cargo xtask {rest}"),
-        None => command.to_owned(),
-    };
-    format!("{budget}{command}")
+    format!("{budget}{}", command.replace("xtask ", "cargo xtask "))
 }
 
 fn table(outcomes: &[Outcome]) -> String {

@@ -169,25 +169,21 @@ fn in_both_roles(pair: [Operation; 2], setting: Setting, reads: Reads, limits: L
     }
 }
 
-/// What `mutators` explores: each pair complete or the same first part of it every time.
-fn explored_mutators() -> BTreeMap<recorded::Place, usize> {
+/// What is explored of mutators in a setting: each pair complete or the same first part of it every time.
+fn explored_mutators(setting: Setting) -> BTreeMap<recorded::Place, usize> {
     let ways = [
         (Reads::Newest, Limits { preemptions: Some(1), executions: None, time: None }),
         (Reads::Any, Limits { preemptions: Some(2), executions: Some(1_000), time: None }),
     ];
-    let both = pairs(&MUTATORS, &MUTATORS)
-        .flat_map(|(pair, setting)| [pair, [pair[1], pair[0]]].map(|pair| (pair, setting)));
-    let mut all = BTreeMap::new();
-    for (pair, setting) in both {
-        let ways = ways.map(|way| (recorded::place(pair, setting, way.0), (pair, setting, way)));
-        all.extend(ways);
+    let in_it = pairs(&MUTATORS, &MUTATORS).filter(|&(_, one)| one == setting);
+    let mut explored = BTreeMap::new();
+    for pair in in_it.flat_map(|(pair, _)| BTreeSet::from([pair, [pair[1], pair[0]]])) {
+        for (reads, limits) in ways {
+            let executions = explore(pair, setting, reads, limits);
+            explored.insert(recorded::place(pair, setting, reads), executions);
+        }
     }
-    let explored = Mutex::new(BTreeMap::new());
-    on_all_processors(&Vec::from_iter(all), |&(place, (pair, setting, (reads, limits)))| {
-        let executions = explore(pair, setting, reads, limits);
-        explored.lock().unwrap().insert(place, executions);
-    });
-    explored.into_inner().unwrap()
+    explored
 }
 
 /// Does `work` for each of `all`.
@@ -207,20 +203,42 @@ fn on_all_processors<T: Sync>(all: &[T], work: impl Fn(&T) + Sync) {
 
 /// Mutators, in every order of steps with 1 preemption, and at 2 with all that a load may return; of each pair, in
 /// either role, 90% of what was recorded for it.
-#[test]
-#[cfg_attr(any(shipped_reclaimer, crossbeam_loom), ignore = "recorded on the quarantine")]
-fn mutators() {
-    let explored = explored_mutators();
-    println!("pairs of mutators: {} executions", explored.values().sum::<usize>());
-    let shrunk = recorded::shrunk(&explored);
+fn check_mutators(setting: Setting) {
+    let explored = explored_mutators(setting);
+    println!("pairs of mutators, {setting:?}: {} executions", explored.values().sum::<usize>());
+    let shrunk = recorded::shrunk(setting, &explored);
     assert!(shrunk.is_empty(), "fewer executions than recorded:\n{}", shrunk.join("\n"));
+}
+
+macro_rules! mutators {
+    ($($name:ident: $setting:ident),*) => {
+        mod mutators {
+            $(
+                #[test]
+                #[cfg_attr(any(shipped_reclaimer, crossbeam_loom), ignore = "recorded on the quarantine")]
+                fn $name() {
+                    super::check_mutators(super::Setting::$setting);
+                }
+            )*
+        }
+    };
+}
+
+mutators! {
+    takeover: Takeover, crowded: Crowded, reject: Reject, full_takeover: FullTakeover,
+    full_reject: FullReject
 }
 
 /// Writes `recorded.rs` anew, see there.
 #[test]
 #[ignore = "changes a file"]
 fn record() {
-    recorded::renew(&explored_mutators());
+    let explored = Mutex::new(BTreeMap::new());
+    on_all_processors(&Setting::ALL, |&setting| {
+        let those = explored_mutators(setting);
+        explored.lock().unwrap().extend(those);
+    });
+    recorded::renew(&explored.into_inner().unwrap());
 }
 
 fn given(name: &str) -> Option<u64> {

@@ -7,7 +7,7 @@
 use crate::world::{A, ALIAS, B, Setting};
 use tandem_registry::Policy;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
     ConnectId,
     ConnectNode,

@@ -264,11 +264,11 @@ pub fn place(pair: [Operation; 2], setting: Setting, reads: Reads) -> Place {
     (reads.expect("one of the two"), setting, pair.map(at))
 }
 
-/// The pairs that have less than 90% of what is recorded for them, and those of which nothing is.
-pub fn shrunk(explored: &BTreeMap<Place, usize>) -> Vec<String> {
+/// The pairs in a setting that have less than 90% of what is recorded for them, and those of which nothing is.
+pub fn shrunk(setting: Setting, explored: &BTreeMap<Place, usize>) -> Vec<String> {
     let mut shrunk = Vec::new();
-    for place in places() {
-        let (reads, setting, [one, other]) = place;
+    for place in places().filter(|place| place.1 == setting) {
+        let (reads, _, [one, other]) = place;
         let recorded = RECORDED[reads][setting as usize][one][other];
         let found = explored.get(&place).copied();
         let enough = (recorded * 9).div_ceil(10);
