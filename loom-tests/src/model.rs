@@ -54,7 +54,8 @@ impl Model {
     }
 
     /// How many executions it has on the reclaimer that ships, which orders more and has more steps. Under
-    /// `cfg(shipped_reclaimer)` the models run on that one; those without this are too large there.
+    /// `cfg(shipped_reclaimer)` the models run on that one; those without this are too large there, unless the newest
+    /// values alone are read.
     #[must_use]
     pub fn shipped(mut self, recorded: usize) -> Self {
         self.shipped = Some(recorded);
@@ -69,8 +70,8 @@ impl Model {
         self
     }
 
-    /// Explores it, on the quarantine twice: with the newest values read, to its end, and with all that a load may
-    /// return.
+    /// Explores it: with the newest values read, to its end; then with all that a load may return, where that is
+    /// recorded for the reclaimer of this build.
     ///
     /// For campaigns, `LOOM_PREEMPTIONS` sets another bound, or `none`, and `LOOM_SECONDS` then is a limit for all
     /// models, as any may be too large; `LOOM_READS` is one of the two: `newest` or `any`. `LOOM_COUNTS=ignored` is
@@ -78,15 +79,14 @@ impl Model {
     pub fn check(self, f: impl Fn() + Send + Sync + 'static) {
         let f = Arc::new(f);
         let given = Given::new();
-        let is_on_quarantine = !cfg!(any(shipped_reclaimer, crossbeam_loom));
-        if given.reads.map_or(is_on_quarantine, |reads| reads == Reads::Newest) {
-            let recorded = is_on_quarantine.then(|| recorded::of(self.name));
+        let recorded = recorded::of(self.name);
+        if given.reads.map_or(recorded.is_some(), |reads| reads == Reads::Newest) {
             self.explore(Reads::Newest, recorded::PREEMPTIONS, recorded, None, &given, &f);
         }
         if given.reads != Some(Reads::Newest)
             && let Some((preemptions, recorded)) = self.here()
         {
-            let cut = self.cut.filter(|_| is_on_quarantine);
+            let cut = self.cut.filter(|_| !cfg!(any(shipped_reclaimer, crossbeam_loom)));
             self.explore(Reads::Any, preemptions, Some(recorded), cut, &given, &f);
         }
     }
