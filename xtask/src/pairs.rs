@@ -20,6 +20,9 @@ pub struct Options {
     /// What a load returns.
     #[arg(long, value_enum, default_value_t = Reads::Newest)]
     reads: Reads,
+    /// Only pairs of these operations, as the matrix names them.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
     /// After how long a model of a pair is cut.
     #[arg(long, default_value_t = 10)]
     seconds_per_pair: u64,
@@ -48,6 +51,9 @@ pub fn run(root: &Path, options: &Options) -> Result<bool, Box<dyn Error>> {
         .env("LOOM_READS", options.reads.name())
         .env("PAIRS_PREEMPTIONS", options.preemptions.to_string());
     campaign.env("PAIRS_SECONDS_PER_PAIR", options.seconds_per_pair.to_string());
+    if !options.only.is_empty() {
+        campaign.env("PAIRS_ONLY", options.only.join(","));
+    }
     if let Some(seconds) = options.seconds {
         campaign.env("PAIRS_SECONDS", seconds.to_string());
     }

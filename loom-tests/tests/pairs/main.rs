@@ -256,7 +256,13 @@ fn campaign() {
     let reading = pairs(&READERS, &READERS).chain(pairs(&READERS, &MUTATORS));
     let reading = reading.map(|(pair, setting)| (pair, setting, false));
     let changing = pairs(&MUTATORS, &MUTATORS).map(|(pair, setting)| (pair, setting, true));
-    let all: Vec<_> = reading.chain(changing).collect();
+    let only = std::env::var("PAIRS_ONLY").ok();
+    let is_wanted = |operation: &Operation| {
+        let name = format!("{operation:?}");
+        only.as_ref().is_none_or(|only| only.split(',').any(|one| one == name))
+    };
+    let all = reading.chain(changing).filter(|(pair, ..)| pair.iter().all(is_wanted));
+    let all = Vec::from_iter(all);
     on_all_processors(&all, |&(pair, setting, in_both)| {
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {
