@@ -2,7 +2,7 @@
 //!
 //! Loom remembers one last access per object. A thread that loads a word and then exchanges it hides, by
 //! its own load, that another had read the word before, and that order of the two is never tried, unless the
-//! newest values alone are read ([`Reads`]). So a thread that only reads is the spawned one here: it runs
+//! newest values alone are read (`Reads`). So a thread that only reads is the spawned one here: it runs
 //! second, and every write before its reads is tried behind them. Two writers run in both orders, where they
 //! are not each other's mirror image.
 //!

@@ -245,6 +245,12 @@ fn given(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
+/// Whether a list names it, if there is one.
+fn is_in(only: Option<&str>, operation: Operation) -> bool {
+    let name = format!("{operation:?}");
+    only.is_none_or(|only| only.split(',').any(|one| one == name))
+}
+
 /// All pairs, deeper: `cargo xtask pairs`.
 #[test]
 #[ignore = "a campaign"]
@@ -257,10 +263,7 @@ fn campaign() {
     let reading = reading.map(|(pair, setting)| (pair, setting, false));
     let changing = pairs(&MUTATORS, &MUTATORS).map(|(pair, setting)| (pair, setting, true));
     let only = std::env::var("PAIRS_ONLY").ok();
-    let is_wanted = |operation: &Operation| {
-        let name = format!("{operation:?}");
-        only.as_ref().is_none_or(|only| only.split(',').any(|one| one == name))
-    };
+    let is_wanted = |operation: &Operation| is_in(only.as_deref(), *operation);
     let all = reading.chain(changing).filter(|(pair, ..)| pair.iter().all(is_wanted));
     let all = Vec::from_iter(all);
     on_all_processors(&all, |&(pair, setting, in_both)| {
@@ -280,7 +283,7 @@ fn campaign() {
 }
 
 /// Three mutators at once, each of them last in turn: a campaign of `TRIPLES_SECONDS`, if that is set, of so many
-/// executions of each at most, at so many preemptions.
+/// executions of each at most, at so many preemptions; `TRIPLES_WITH`, if it is set, names one of each.
 #[test]
 #[ignore = "a campaign"]
 fn triples() {
@@ -291,7 +294,9 @@ fn triples() {
         executions: given("TRIPLES_EXECUTIONS").map(|executions| executions as usize),
         time: None,
     };
-    let triples = triples_of_mutators();
+    let only = std::env::var("TRIPLES_WITH").ok();
+    let mut triples = triples_of_mutators();
+    triples.retain(|(triple, _)| triple.iter().any(|&one| is_in(only.as_deref(), one)));
     let in_turn = (0..3).flat_map(|turn| {
         triples.iter().map(move |&(mut triple, setting)| {
             triple.rotate_left(turn);

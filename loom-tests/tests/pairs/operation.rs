@@ -100,6 +100,8 @@ pub enum Part {
     End,
     /// `close`, up to the end of one client.
     EndOf(usize),
+    /// The same of one of two newcomers beside it, if it is there.
+    EndOfOther(usize),
     /// One lookup of a batch.
     RouteOf(u64),
     /// Of a takeover, the eviction of one client. The calls of this registry have no commit without its
@@ -115,20 +117,31 @@ impl Operation {
     pub fn parts(self, others: &[Self], setting: Setting) -> &'static [Part] {
         // Whatever frees a place does that in a step of its own.
         let is_full = setting.is_full() && others.iter().any(|other| other.is_connect());
+        // Each eviction is a step of its own, and so is each end of a client by a close.
+        let may_be_closed = others.contains(&Close) && setting.policy() == Policy::Takeover;
         match self {
+            ConnectCrosswise if is_full && may_be_closed => {
+                &[Part::Evict(0), Part::Unfinished(&Part::Whole), Part::Finish]
+            }
             ConnectCrosswise if is_full => &[Part::Unfinished(&Part::Whole), Part::Finish],
             ShortSession if is_full => &[Part::Bare, Part::Unfinished(&Part::End), Part::Finish],
             DisconnectId if is_full => &[Part::Find, Part::Unfinished(&Part::End), Part::Finish],
             DisconnectKey | EndSession if is_full => {
                 &[Part::Unfinished(&Part::Whole), Part::Finish]
             }
-            // Each eviction is a step of its own, and so is each end of a client by a close.
-            ConnectCrosswise if others.contains(&Close) && setting.policy() == Policy::Takeover => {
-                &[Part::Evict(0), Part::Whole]
-            }
+            ConnectCrosswise if may_be_closed => &[Part::Evict(0), Part::Whole],
             ConnectWithAlias => &[Part::Bare, Part::Alias],
             ShortSession => &[Part::Bare, Part::End],
             DisconnectId => &[Part::Find, Part::End],
+            // Of two newcomers either may have ended before the other comes, or goes on.
+            Close if others.iter().filter(|other| other.is_connect()).count() > 1 => &[
+                Part::EndOf(0),
+                Part::EndOf(1),
+                Part::EndOfOther(0),
+                Part::EndOfOther(1),
+                Part::EndOfOther(0),
+                Part::Whole,
+            ],
             Close => &[Part::EndOf(0), Part::EndOf(1), Part::Whole],
             Batch => &[Part::RouteOf(A.1), Part::RouteOf(B.1)],
             _ => &[Part::Whole],

@@ -1,5 +1,6 @@
 //! Does an operation, whole or part by part, and remembers what it said.
 
+use crate::NUMBERS;
 use crate::operation::{Operation, Operation::*, Part};
 use crate::world::{A, ALIAS, B, FREE, HOLDER, World};
 use loom_tests::{Counted, Fixed, Ledger, Small, SmallRemoved};
@@ -79,6 +80,16 @@ impl Runner {
             }
             Part::EndOf(client) => {
                 let removed = self.registry.disconnect_key(self.keys[client]);
+                removed.into_iter().for_each(|removed| self.hand(Some(removed)));
+            }
+            Part::EndOfOther(other) => {
+                let mut others = NUMBERS.into_iter().filter(|&number| number != self.number);
+                let number = others.nth(other).expect("there are two");
+                let guard = self.registry.pin();
+                let found = guard.iter().find(|client| *client.info() == number);
+                let key = found.map(|client| client.key());
+                drop(guard);
+                let removed = key.and_then(|key| self.registry.disconnect_key(key));
                 removed.into_iter().for_each(|removed| self.hand(Some(removed)));
             }
             Part::Evict(client) => {
