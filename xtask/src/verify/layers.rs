@@ -154,7 +154,7 @@ pub const LAYERS: [Layer; 15] = [
     },
     Layer {
         name: "loom, triples",
-        proves: "A-E, G: every three mutators against each other, the first executions of each, in any role",
+        proves: "A-E, G: every three mutators against each other, in any role, in every order with one preemption",
         quick: None,
         recorded: None,
         campaign: bounded(
