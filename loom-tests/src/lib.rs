@@ -12,6 +12,7 @@
 mod model;
 mod recorded;
 
+use std::cell::Cell;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,6 +30,16 @@ pub type SmallBuilder = Builder<u64, u64, u64, Counted, Fixed>;
 pub type SmallGuard<'r> = Guard<'r, u64, u64, u64, Counted, Fixed>;
 /// What it hands back.
 pub type SmallRemoved = Removed<u64, u64, u64, Counted>;
+
+thread_local! {
+    static ROTATION: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Has the names that this thread hashes from now on go so much farther: which of two entries lies first in a line
+/// is then another. Names that collide still do.
+pub(crate) fn rotate_names(rotation: u64) {
+    ROTATION.set(rotation);
+}
 
 /// A hasher without a seed: a model must be the same in every execution. Names with the same
 /// [`Fixed::LAST`] bits can be made to collide.
@@ -80,7 +91,7 @@ impl Hasher for FixedHasher {
     }
 
     fn finish(&self) -> u64 {
-        self.value & self.mask
+        self.value.wrapping_add(ROTATION.get()) & self.mask
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tandem_registry::newest::read_newest;
 use tandem_registry::reclaimer;
 
-use crate::recorded;
+use crate::{recorded, rotate_names};
 
 /// A model to be checked.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl Model {
         self
     }
 
-    /// Explores it: with the newest values read, to its end; then with all that a load may return, where that is
+    /// Explores it: with the newest values read, to its end, with several orders of its names in a line; then with all that a load may return, where that is
     /// recorded for the reclaimer of this build.
     ///
     /// For campaigns, `LOOM_PREEMPTIONS` sets another bound, or `none`, and `LOOM_SECONDS` then is a limit for all
@@ -115,9 +115,20 @@ impl Model {
         let may_be_cut = cut.is_some() || given.preemptions.is_some();
         let time = given.time.filter(|_| may_be_cut);
         let executions = cut.filter(|_| given.time.is_none());
-        let f = Arc::clone(f);
         let limits = Limits { preemptions, executions, time };
-        let explored = explore(limits, reads, self.keeps_garbage, move || f());
+        let rotations = if reads == Reads::Newest { recorded::ROTATIONS } else { 1 };
+        let mut explored = Explored { executions: 0, took: Duration::ZERO, complete: true };
+        for rotation in 0..rotations {
+            let _said = Said(rotation);
+            let f = Arc::clone(f);
+            let more = explore(limits, reads, self.keeps_garbage, move || {
+                rotate_names(rotation);
+                f();
+            });
+            explored.executions += more.executions;
+            explored.took += more.took;
+            explored.complete &= more.complete;
+        }
         let Explored { executions, took, complete } = explored;
         let name = self.name;
         let bound = match preemptions {
@@ -144,6 +155,17 @@ impl Model {
             executions <= 2 * recorded || given.time.is_some(),
             "{name}: record anew, {executions} executions{how} are not {recorded}",
         );
+    }
+}
+
+/// Says of a model that fails how its names were rotated.
+struct Said(u64);
+
+impl Drop for Said {
+    fn drop(&mut self) {
+        if std::thread::panicking() && self.0 > 0 {
+            eprintln!("names rotated by {}", self.0);
+        }
     }
 }
 
