@@ -70,8 +70,8 @@ impl Model {
         self
     }
 
-    /// Explores it: with the newest values read, to its end, with several orders of its names in a line; then with all that a load may return, where that is
-    /// recorded for the reclaimer of this build.
+    /// Explores it: with the newest values read, to its end, and its names in several orders; then with all that a load
+    /// may return, where that is recorded for the reclaimer of this build.
     ///
     /// For campaigns, `LOOM_PREEMPTIONS` sets another bound, or `none`, and `LOOM_SECONDS` then is a limit for all
     /// models, as any may be too large; `LOOM_READS` is one of the two: `newest` or `any`. `LOOM_COUNTS=ignored` is
@@ -115,14 +115,15 @@ impl Model {
         let may_be_cut = cut.is_some() || given.preemptions.is_some();
         let time = given.time.filter(|_| may_be_cut);
         let executions = cut.filter(|_| given.time.is_none());
-        let limits = Limits { preemptions, executions, time };
         let rotations = if reads == Reads::Newest { recorded::ROTATIONS } else { 1 };
+        let time = time.map(|time| time / rotations);
+        let limits = Limits { preemptions, executions, time };
         let mut explored = Explored { executions: 0, took: Duration::ZERO, complete: true };
         for rotation in 0..rotations {
-            let _said = Said(rotation);
+            let _rotated = Rotated(rotation);
             let f = Arc::clone(f);
             let more = explore(limits, reads, self.keeps_garbage, move || {
-                rotate_names(rotation);
+                rotate_names(rotation.into());
                 f();
             });
             explored.executions += more.executions;
@@ -159,9 +160,9 @@ impl Model {
 }
 
 /// Says of a model that fails how its names were rotated.
-struct Said(u64);
+struct Rotated(u32);
 
-impl Drop for Said {
+impl Drop for Rotated {
     fn drop(&mut self) {
         if std::thread::panicking() && self.0 > 0 {
             eprintln!("names rotated by {}", self.0);

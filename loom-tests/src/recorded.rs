@@ -3,8 +3,8 @@
 /// With at most so many preemptions.
 pub const PREEMPTIONS: usize = 2;
 
-/// With the names as they are, and with so many but one rotations of them.
-pub const ROTATIONS: u64 = if cfg!(shipped_reclaimer) { 1 } else { 4 };
+/// In how many orders of the names: as they are, and each next one moved on by one.
+pub const ROTATIONS: u32 = if cfg!(shipped_reclaimer) { 1 } else { 4 };
 
 /// By name, on the quarantine and on the reclaimer that ships: what `LOOM_READS=newest LOOM_PREEMPTIONS=2` prints.
 #[rustfmt::skip]
