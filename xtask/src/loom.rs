@@ -94,7 +94,8 @@ fn build(root: &Path, options: &Options) -> Result<Vec<Model>> {
     for file in &options.files {
         cargo.args(["--test", file]);
     }
-    let mut programs = scratch::build(&mut cargo)?.ok_or("the models do not compile")?;
+    let mut programs =
+        scratch::build(&mut cargo, Stdio::inherit())?.ok_or("the models do not build")?;
     // The pairs take longest.
     programs.sort_by_key(|(name, _)| name != "pairs");
     let mut models = Vec::new();

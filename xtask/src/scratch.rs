@@ -35,9 +35,9 @@ pub fn copy_tracked(root: &Path, tree: &Path) -> Result<()> {
 }
 
 /// The programs that a cargo command builds: their targets' names and where they are. `None`: it does not
-/// compile.
-pub fn build(cargo: &mut Command) -> Result<Option<Vec<(String, PathBuf)>>> {
-    cargo.args(["--message-format", "json", "--quiet"]).stderr(Stdio::null());
+/// build; `errors` gets what cargo and the compiler say of that.
+pub fn build(cargo: &mut Command, errors: Stdio) -> Result<Option<Vec<(String, PathBuf)>>> {
+    cargo.args(["--message-format", "json-render-diagnostics", "--quiet"]).stderr(errors);
     let output = cargo.output()?;
     if !output.status.success() {
         return Ok(None);

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -175,7 +175,7 @@ impl Layers {
         let mut cargo = scratch::cargo(&self.tree, self.scratch.join(target));
         cargo.env("RUSTFLAGS", flags).env("CARGO_PROFILE_RELEASE_INCREMENTAL", "true");
         cargo.args(["test", "--no-run", "-p", "loom-tests", "--release", "--test", ALL]);
-        let programs = scratch::build(&mut cargo)?;
+        let programs = scratch::build(&mut cargo, Stdio::null())?;
         Ok(programs.and_then(|mut programs| programs.pop()).map(|(_, program)| program))
     }
 
@@ -263,7 +263,8 @@ impl Layers {
         if !site.by_default {
             cargo.args(["--features", "crossbeam-epoch"]);
         }
-        let Some((_, program)) = scratch::build(&mut cargo)?.and_then(|mut built| built.pop())
+        let Some((_, program)) =
+            scratch::build(&mut cargo, Stdio::null())?.and_then(|mut built| built.pop())
         else {
             return Ok(None);
         };
