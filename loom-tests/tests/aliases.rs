@@ -63,6 +63,29 @@ fn a_taker_that_is_disconnected() {
         });
 }
 
+/// Whoever is told that the owner is gone finds it no more.
+#[test]
+fn of_an_owner_that_is_disconnected() {
+    model("aliases: the owner is disconnected", 3, 3_165).crossbeam(3, 2_602).check(|| {
+        let ledger = Ledger::default();
+        let registry = Arc::new(small().build().unwrap());
+        let owner = ledger.connect(&registry, 1, 1, 0);
+        let leaver = {
+            let registry = Arc::clone(&registry);
+            spawn(1, move || drop(registry.disconnect_key(owner).unwrap()))
+        };
+        let refused = registry.add_alias(owner, 9).map_err(|error| error.kind()).err();
+        if let Some(kind) = refused {
+            assert_eq!(kind, AliasErrorKind::ClientGone);
+            assert_eq!(routed(&registry.pin(), 1), None, "its end is over");
+        }
+        leaver.join().unwrap();
+        assert_eq!(routed(&registry.pin(), 9), None);
+        drop(registry);
+        ledger.settle();
+    });
+}
+
 #[test]
 fn against_a_connect_of_the_name() {
     model("aliases: against a connect", 3, 2_309).crossbeam(3, 2_341).check(|| {
