@@ -63,7 +63,8 @@ fn a_taker_that_is_disconnected() {
         });
 }
 
-/// Whoever is told that the owner is gone finds it no more.
+/// Whoever is told that the owner is gone finds it no more. As in `another_against_the_end`, but here two preemptions are
+/// enough to show it, so that it is asked on the reclaimer that ships, too.
 #[test]
 fn of_an_owner_that_is_disconnected() {
     model("aliases: the owner is disconnected", 3, 3_165).crossbeam(3, 2_602).check(|| {
