@@ -129,9 +129,9 @@ enum Way {
 
 impl Baton {
     /// The schedule of this seed, for workers that take about so many steps together.
-    pub fn new(rng: &mut Rng, workers: &Workers, steps: u64) -> Self {
+    pub fn new(seed: u64, workers: &Workers, steps: u64) -> Self {
         let threads = workers.0.len();
-        let mut rng = Rng::new(rng.next_u64());
+        let mut rng = Rng::new(seed);
         let way = if rng.one_in(2) {
             Way::AtRandom([2, 6, 20, 60][rng.below(4) as usize])
         } else {

@@ -1,15 +1,15 @@
-//! Many histories, half of them with the baton; and one again.
+//! Many histories, half of them with the baton.
 
 use std::env;
-use std::fmt::Write;
 use std::sync::TryLockError;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::baton::{Crew, FIRST_LEDGER, Panic, Workers, first_crew};
+use super::baton::{Crew, FIRST_LEDGER, Workers, first_crew};
 use super::check::is_linearizable;
 use super::record::{Mode, Recorded, THREADS, record};
+use super::replay::{report, said};
 use super::shrink::minimized;
 use crate::fixtures::tracked::Ledger;
 
@@ -98,31 +98,6 @@ impl Tally {
     }
 }
 
-fn report(seed: u64, mode: Mode, wrong: &str) -> String {
-    let mut report = format!("seed {seed}: {wrong}");
-    let _ = match mode {
-        Mode::Baton => write!(
-            report,
-            "\nagain: HISTORY_SEED={seed} cargo test --features steps --test linearizable replay -- --nocapture"
-        ),
-        Mode::Free => write!(
-            report,
-            "\nThe threads ran free: the seed makes the same calls, not the same history."
-        ),
-    };
-    report
-}
-
-/// What a panic said.
-fn said(panic: &Panic) -> String {
-    let text = panic.downcast_ref::<String>().cloned();
-    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
-    format!(
-        "a thread panicked: {}",
-        text.unwrap_or_else(|| "with something else than text".to_owned())
-    )
-}
-
 /// Checks this kind's share of the histories.
 pub fn check_all(name: &str, kind: u64) {
     static LEDGERS: [Ledger; 4] = [const { Ledger::new() }; 4];
@@ -149,7 +124,7 @@ pub fn check_all(name: &str, kind: u64) {
             Err(TryLockError::WouldBlock) if free.histories < wanted - half => None,
             Err(_) => Some(first.lock().unwrap_or_else(|poisoned| poisoned.into_inner())),
         };
-        let mode = if taken.is_some() { Mode::Baton } else { Mode::Free };
+        let mode = if taken.is_some() { Mode::Baton { schedule: 0 } } else { Mode::Free };
         let (mut tally, goal) =
             if taken.is_some() { (with_baton, half) } else { (free, wanted - half) };
         let numbers = tally.histories..goal.min(tally.histories + SHARE);
@@ -162,7 +137,7 @@ pub fn check_all(name: &str, kind: u64) {
         });
         drop(taken);
         match checked {
-            Ok(tally) if mode == Mode::Baton => with_baton = tally,
+            Ok(tally) if mode != Mode::Free => with_baton = tally,
             Ok(tally) => free = tally,
             Err(wrong) => panic!("{name}, {wrong}"),
         }
@@ -184,22 +159,4 @@ pub fn check_all(name: &str, kind: u64) {
             "in less than {GROWN}% of the histories tables grew"
         );
     }
-}
-
-/// The history of a seed, made with the baton; `Err`: and what is wrong with it.
-pub fn replayed(seed: u64) -> Result<String, String> {
-    let crew = first_crew().lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let workers = std::sync::Arc::clone(&crew.workers);
-    crew.lead(move || {
-        let recorded = record(seed, Mode::Baton, &workers, &FIRST_LEDGER);
-        let Recorded { history, rules, steps, .. } =
-            recorded.map_err(|panic| format!("seed {seed}: {}", said(&panic)))?;
-        let text = format!("seed {seed}, {rules:?}, {steps} steps:\n{history}");
-        let (right, states) = is_linearizable(&history, rules);
-        if right {
-            return Ok(format!("{text}An order explains it, found in {states} states."));
-        }
-        let shorter = minimized(&history, rules);
-        Err(format!("{text}No order explains it, nor this much of it:\n{shorter}"))
-    })
 }

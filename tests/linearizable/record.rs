@@ -1,5 +1,6 @@
 //! Short histories of real threads on a fresh registry, each made by a seed.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -38,8 +39,10 @@ pub const BYSTANDERS: u8 = 200;
 /// How the threads of a history take turns.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mode {
-    /// With the baton: the seed replays the history.
-    Baton,
+    /// With the baton, by one of its schedules: this and the seed replay the history.
+    Baton {
+        schedule: u64,
+    },
     Free,
 }
 
@@ -94,8 +97,17 @@ impl Setting {
 }
 
 /// Records the history of a seed. Values are made and dropped on the ledger, which is nobody else's
-/// meanwhile.
+/// meanwhile. `Err`: a thread panicked in its calls, or this one over what they left.
 pub fn record(
+    seed: u64,
+    mode: Mode,
+    workers: &Workers,
+    ledger: &'static Ledger,
+) -> Result<Recorded, Panic> {
+    panic::catch_unwind(AssertUnwindSafe(|| make(seed, mode, workers, ledger)))?
+}
+
+fn make(
     seed: u64,
     mode: Mode,
     workers: &Workers,
@@ -159,13 +171,18 @@ fn at_once<R: Send + 'static>(
     workers: &Workers,
     jobs: Vec<impl FnOnce() -> R + Send + 'static>,
 ) -> Result<(Vec<R>, u64), Panic> {
-    let baton = Arc::new(Baton::new(rng, workers, STEPS));
+    let turns = rng.next_u64();
+    let turns = match mode {
+        Mode::Baton { schedule } => turns.wrapping_add(schedule),
+        Mode::Free => turns,
+    };
+    let baton = Arc::new(Baton::new(turns, workers, STEPS));
     let barrier = Arc::new(Barrier::new(THREADS));
     let jobs = jobs.into_iter().enumerate().map(|(number, job)| {
         let mut yields = Rng::new(rng.next_u64());
         let (baton, barrier) = (Arc::clone(&baton), Arc::clone(&barrier));
         move || {
-            if mode == Mode::Baton {
+            if mode != Mode::Free {
                 let _turn = baton.take(number);
                 let baton = Arc::clone(&baton);
                 return with_hook(move || baton.step(number), job);
