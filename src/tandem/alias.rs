@@ -78,7 +78,7 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         if !self.may_name(owner, call) {
             return Err((AliasRefusal::Gone, name));
         }
-        match attempt(|| self.leads_to(owner, hash, &name, &call.pin)) {
+        match attempt(|| self.leads_to(owner, hash, |other| *other == name, &call.pin)) {
             Ok(false) => {}
             // Linearization point: that of the lookup.
             Ok(true) => return Ok(()),
@@ -141,10 +141,16 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
 
     /// Whether the name is an alias of `owner` that a lookup finds: one that is about to be evicted does
     /// not count any more.
-    fn leads_to(&self, owner: Address, hash: Hash, name: &Node, pin: &Pin<'_>) -> bool {
-        self.find_by_node(hash, |other| other == name, pin).is_some_and(|named| {
+    fn leads_to(
+        &self,
+        owner: Address,
+        hash: Hash,
+        mut is_name: impl FnMut(&Node) -> bool,
+        pin: &Pin<'_>,
+    ) -> bool {
+        self.find_by_node(hash, &mut is_name, pin).is_some_and(|named| {
             // Not by its node id, so by an alias.
-            named.client.address() == owner && named.client.node() != name
+            named.client.address() == owner && !is_name(named.client.node())
         })
     }
 
@@ -234,6 +240,11 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
                 return false;
             }
             let Some(alias) = self.find_alias(owner, hash, &mut is_name, &call.pin) else {
+                // That scan may have met a second alias of the owner before its commit, and the first after its
+                // end: only a lookup knows a miss. Linearization point: that of the lookup.
+                if self.leads_to(owner, hash, &mut is_name, &call.pin) {
+                    continue;
+                }
                 return false;
             };
             let word = self.slots.see(alias, &call.pin).word;
