@@ -8,12 +8,13 @@ pub const ROTATIONS: u32 = if cfg!(shipped_reclaimer) { 1 } else { 4 };
 
 /// By name, on the quarantine and on the reclaimer that ships: what `LOOM_READS=newest LOOM_PREEMPTIONS=2` prints.
 #[rustfmt::skip]
-const RECORDED: [(&str, usize, usize); 110] = [
-    ("alias_remove_end_lookup", 2_612, 2_011),
+const RECORDED: [(&str, usize, usize); 111] = [
+    ("alias_remove_end_lookup", 4_964, 2_698),
     ("aliases: against a connect", 3_736, 935),
     ("aliases: another against the end", 599, 340),
     ("aliases: the owner is disconnected", 1_032, 727),
     ("aliases: the taker is disconnected", 10_521, 5_701),
+    ("aliases: one twice, and its removal", 6_216, 2_157),
     ("aliases: two of one owner", 2_002, 623),
     ("aliases: two owners", 3_641, 1_043),
     ("attach_detach_disconnect", 1_132, 456),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 #[test]
 fn alias_remove_end_lookup() {
-    model("alias_remove_end_lookup", 2, 47_660).keep_garbage().check(|| {
+    model("alias_remove_end_lookup", 2, 58_890).keep_garbage().check(|| {
         let ledger = Ledger::default();
         let registry = Arc::new(small().capacity(4).shards(4).build().unwrap());
         let key = registry.connect(ledger.client(1, 1, 0).alias(3)).unwrap().key;

@@ -129,6 +129,34 @@ fn two_of_one_owner() {
     });
 }
 
+/// Given twice at once, and removed: it is there from the first of them on, by one slot or the other.
+#[test]
+fn one_twice_against_its_removal() {
+    model("aliases: one twice, and its removal", 3, 19_999).cut_at(20_000).keep_garbage().check(
+        || {
+            let ledger = Ledger::default();
+            let registry = Arc::new(small().build().unwrap());
+            let owner = ledger.connect(&registry, 1, 1, 0);
+            let other = {
+                let registry = Arc::clone(&registry);
+                spawn(1, move || {
+                    registry.add_alias(owner, 9).unwrap();
+                    assert!(registry.remove_alias(owner, &9), "it has it");
+                })
+            };
+            registry.add_alias(owner, 9).unwrap();
+            other.join().unwrap();
+            // If this one's came later.
+            let is_there = routed(&registry.pin(), 9).is_some();
+            assert_eq!(registry.remove_alias(owner, &9), is_there);
+            assert_eq!([1, 9].map(|name| routed(&registry.pin(), name)), [Some(0), None]);
+            drop(registry.disconnect_key(owner).unwrap());
+            drop(registry);
+            ledger.settle();
+        },
+    );
+}
+
 /// Of an owner that has one already, so that nothing but its list tells the two of each other.
 #[test]
 fn another_against_the_end() {

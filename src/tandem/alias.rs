@@ -78,10 +78,10 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         if !self.may_name(owner, call) {
             return Err((AliasRefusal::Gone, name));
         }
-        match attempt(|| self.leads_to(owner, hash, |other| *other == name, &call.pin)) {
-            Ok(false) => {}
+        match attempt(|| self.find_alias(owner, hash, |other| *other == name, &call.pin)) {
+            Ok(None) => {}
             // Linearization point: that of the lookup.
-            Ok(true) => return Ok(()),
+            Ok(Some(_)) => return Ok(()),
             Err(payload) => {
                 call.panics.keep(payload);
                 return Err((AliasRefusal::Panicked, name));
@@ -139,19 +139,19 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         Ok(())
     }
 
-    /// Whether the name is an alias of `owner` that a lookup finds: one that is about to be evicted does
-    /// not count any more.
-    fn leads_to(
+    /// The alias of `owner` by which a lookup of the name finds it: one that is about to be evicted does not
+    /// count any more.
+    fn find_alias(
         &self,
         owner: Address,
         hash: Hash,
-        mut is_name: impl FnMut(&Node) -> bool,
+        is_name: impl FnMut(&Node) -> bool,
         pin: &Pin<'_>,
-    ) -> bool {
-        self.find_by_node(hash, &mut is_name, pin).is_some_and(|named| {
-            // Not by its node id, so by an alias.
-            named.client.address() == owner && !is_name(named.client.node())
-        })
+    ) -> Option<u32> {
+        let named = self.find_by_node(hash, is_name, pin)?;
+        // Not by its node id.
+        let is_its = named.client.address() == owner && named.bearer != owner;
+        is_its.then_some(named.bearer.slot)
     }
 
     fn drive_alias(&self, slot: u32, call: &mut Call<'_>) -> Word {
@@ -207,26 +207,6 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         }
     }
 
-    /// A live alias of `owner` with that name.
-    fn find_alias(
-        &self,
-        owner: Address,
-        hash: Hash,
-        mut is_name: impl FnMut(&Node) -> bool,
-        pin: &Pin<'_>,
-    ) -> Option<u32> {
-        self.nodes.slots(hash, pin).find(|&slot| {
-            let Some(live) = self.slots.see(slot, pin).live() else {
-                return false;
-            };
-            let its = match live.facts() {
-                Facts::Alias { owner, .. } => owner,
-                Facts::Client { .. } => return false,
-            };
-            its == owner && is_name(live.node())
-        })
-    }
-
     /// Takes a further name from a client. `false`: it does not have it.
     pub(crate) fn remove_alias(
         &self,
@@ -236,15 +216,8 @@ impl<Id: Eq, Node: Eq, Info, Stream> Tandem<Id, Node, Info, Stream> {
         call: &mut Call<'_>,
     ) -> bool {
         loop {
-            if self.live_at(owner, &call.pin).is_none() {
-                return false;
-            }
+            // Linearization point of a miss: that of the lookup.
             let Some(alias) = self.find_alias(owner, hash, &mut is_name, &call.pin) else {
-                // That scan may have met a second alias of the owner before its commit, and the first after its
-                // end: only a lookup knows a miss. Linearization point: that of the lookup.
-                if self.leads_to(owner, hash, &mut is_name, &call.pin) {
-                    continue;
-                }
                 return false;
             };
             let word = self.slots.see(alias, &call.pin).word;

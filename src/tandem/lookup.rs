@@ -43,7 +43,7 @@ pub(crate) enum Glance<T> {
 pub(crate) struct Named<'p, Id, Node, Info, Stream> {
     pub(crate) client: Live<'p, Id, Node, Info, Stream>,
     /// What bears the name: the client, or an alias of it.
-    bearer: Address,
+    pub(super) bearer: Address,
 }
 
 impl<Id, Node, Info, Stream> Tandem<Id, Node, Info, Stream> {
