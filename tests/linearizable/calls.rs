@@ -96,7 +96,14 @@ impl Part {
         self.rng.below(self.menu.names) as u8
     }
 
+    fn alias(&mut self) -> u8 {
+        self.menu.the_alias().unwrap_or_else(|| self.name())
+    }
+
     pub fn key(&mut self) -> (Tag, ClientKey) {
+        if self.menu.of_one {
+            return self.keys[0];
+        }
         self.keys[self.rng.below(self.keys.len() as u64) as usize]
     }
 
@@ -237,7 +244,8 @@ impl Part {
             }
             Kind::Disconnect => self.disconnect(registry),
             Kind::Change => self.change(registry),
-            Kind::Alias => self.alias(registry),
+            Kind::Alias if self.rng.one_in(3) => self.remove_alias(registry),
+            Kind::Alias => self.add_alias(registry),
             Kind::Route => self.route(registry),
             Kind::Name => self.names(registry),
             Kind::LookUp => self.lookups(registry),
@@ -328,14 +336,15 @@ impl Part {
         }
     }
 
-    fn alias(&mut self, registry: &Small) {
-        let (tag, key) = self.key();
-        let name = self.name();
-        if self.rng.one_in(3) {
-            return self.record(Call::RemoveAlias(tag, name), |_| {
-                Answer::Done(registry.remove_alias(key, &name))
-            });
-        }
+    fn remove_alias(&mut self, registry: &Small) {
+        let ((tag, key), name) = (self.key(), self.alias());
+        self.record(Call::RemoveAlias(tag, name), |_| {
+            Answer::Done(registry.remove_alias(key, &name))
+        });
+    }
+
+    pub fn add_alias(&mut self, registry: &Small) {
+        let ((tag, key), name) = (self.key(), self.alias());
         self.record(Call::AddAlias(tag, name), |_| {
             let added = registry.add_alias(key, name);
             Answer::Alias(added.map_err(|error| error.kind()))

@@ -36,6 +36,8 @@ const KINDS: [(Kind, u64); 10] = [
 pub struct Menu {
     pub names: u64,
     pub bystanders: u8,
+    /// Whatever is done by a client's key is done to the same one, and by the same alias.
+    pub of_one: bool,
     weights: [u64; KINDS.len()],
 }
 
@@ -46,7 +48,12 @@ impl Menu {
         let mut weights = KINDS.map(|(_, weight)| weight * [0, 1, 1, 3][rng.below(4) as usize]);
         // Something has to be done.
         weights[0] = weights[0].max(3);
-        Self { names, bystanders, weights }
+        Self { names, bystanders, of_one: rng.one_in(3), weights }
+    }
+
+    /// The alias that all are about, if they are: the last name, whose client, if any, has it from the start.
+    pub fn the_alias(&self) -> Option<u8> {
+        self.of_one.then_some(self.names as u8 - 1)
     }
 
     pub fn choose(&self, rng: &mut Rng) -> Kind {

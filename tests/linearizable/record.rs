@@ -129,6 +129,10 @@ fn make(
     for client in 0..2 {
         first.connect(&registry, client, client, true, &[]);
     }
+    if menu.the_alias().is_some_and(|alias| alias > 1) {
+        // Behind both names, so that one that is given later may come before it.
+        first.add_alias(&registry);
+    }
     let mut parts: Vec<_> = (1..=THREADS).map(|thread| part(thread, &mut rng)).collect();
     for part in &mut parts {
         part.learn(&first);
