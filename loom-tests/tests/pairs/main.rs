@@ -9,6 +9,7 @@
 mod operation;
 mod recorded;
 mod runner;
+mod sequences;
 mod world;
 
 use std::array::from_fn;
@@ -93,11 +94,15 @@ fn at_once<const N: usize>(all: [Operation; N], setting: Setting, allowed: &BTre
     assert!(allowed.contains(&outcome), "{outcome}\nis none of\n{allowed:#?}");
 }
 
-/// The outcomes of all orders, each found out in a model of one thread.
-fn allowed<const N: usize>(all: [Operation; N], setting: Setting) -> BTreeSet<String> {
+/// The outcomes of those orders that may be, each found out in a model of one thread.
+fn allowed<const N: usize>(
+    all: [Operation; N],
+    setting: Setting,
+    may_be: impl Fn(&[usize]) -> bool,
+) -> BTreeSet<String> {
     let parts = parts(all, setting).map(<[_]>::len);
     let outcomes = Arc::new(Mutex::new(BTreeSet::new()));
-    for order in orders(&parts) {
+    for order in orders(&parts).into_iter().filter(|order| may_be(order)) {
         let found = Arc::clone(&outcomes);
         let limits = Limits { preemptions: Some(0), executions: None, time: None };
         loom_tests::explore(limits, Reads::Newest, true, move || {
@@ -116,16 +121,28 @@ fn explore<const N: usize>(
     reads: Reads,
     limits: Limits,
 ) -> usize {
-    let allowed = allowed(all, setting);
+    let allowed = allowed(all, setting, |_| true);
+    let what = if N == 2 { "pair" } else { "triple" };
+    let race = move || at_once(all, setting, &allowed);
+    explore_race(what, all, setting, reads, limits, race)
+}
+
+/// The same of a race that they take part in.
+fn explore_race<const N: usize>(
+    what: &str,
+    all: [Operation; N],
+    setting: Setting,
+    reads: Reads,
+    limits: Limits,
+    race: impl Fn() + Send + Sync + 'static,
+) -> usize {
     // Of two mutators the race is about who wins; values that go too early are for readers to meet.
     let reclaims = [Operation::Flush, Operation::DropRemoved];
-    let keeps_garbage = !all.iter().any(|one| reclaims.contains(one)) && !READERS.contains(&all[0]);
-    let race = move || at_once(all, setting, &allowed);
+    let keeps_garbage = !all.iter().any(|one| reclaims.contains(one) || READERS.contains(one));
     let Explored { executions, complete, .. } =
         loom_tests::explore(limits, reads, keeps_garbage, race);
     let how = if complete { "complete" } else { "cut" };
     let names = all.map(|operation| format!("{operation:?}")).join(" ");
-    let what = if N == 2 { "pair" } else { "triple" };
     println!("{what}: {names} {setting:?} {executions} {how}");
     executions
 }

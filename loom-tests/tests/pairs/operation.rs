@@ -29,6 +29,7 @@ pub enum Operation {
     RemoveAlias,
     Flush,
     Close,
+    RemoveAdded,
     Client,
     ClientByNode,
     ClientByAlias,
@@ -69,6 +70,9 @@ pub const MUTATORS: [Operation; 20] = [
     Flush,
     Close,
 ];
+
+/// After an [`AddAlias`] alone there is something to do for it.
+pub const AFTERWARDS: [Operation; 1] = [RemoveAdded];
 
 pub const READERS: [Operation; 14] = [
     Client,

@@ -143,6 +143,7 @@ impl Runner {
                 self.say(format!("{:?}", refused.map(|error| error.kind())));
             }
             RemoveAlias => self.say(registry.remove_alias(a, &ALIAS).to_string()),
+            RemoveAdded => self.say(registry.remove_alias(a, &FREE).to_string()),
             Flush => {
                 let _ = registry.flush();
             }

@@ -62,7 +62,7 @@ const STALL: &str = "cargo test --lib stall -- --nocapture";
 const CORPORA: &str = "cargo test --manifest-path fuzz/Cargo.toml";
 
 /// All of them, cheap ones first.
-pub const LAYERS: [Layer; 15] = [
+pub const LAYERS: [Layer; 16] = [
     Layer {
         name: "stall",
         proves: "F: a thread stopped at any step stops no other",
@@ -117,7 +117,7 @@ pub const LAYERS: [Layer; 15] = [
         quick: Some(LOOM),
         recorded: Some(LOOM),
         // About a dozen models are cut, two at a time.
-        campaign: bounded(15, "LOOM_SECONDS=$((BUDGET / 8)) xtask loom"),
+        campaign: bounded(10, "LOOM_SECONDS=$((BUDGET / 8)) xtask loom"),
     },
     Layer {
         name: "loom, shipped reclaimer",
@@ -161,6 +161,17 @@ pub const LAYERS: [Layer; 15] = [
             5,
             "RUSTFLAGS='--cfg loom' TRIPLES_SECONDS=$BUDGET cargo test -p loom-tests --release \
              --target-dir target/loom --test pairs -- triples --exact --ignored --nocapture",
+        ),
+    },
+    Layer {
+        name: "loom, sequences",
+        proves: "A-E, G: every two operations in a row against a mutator, in both roles, with two preemptions",
+        quick: None,
+        recorded: None,
+        campaign: bounded(
+            5,
+            "RUSTFLAGS='--cfg loom' SEQUENCES_SECONDS=$BUDGET cargo test -p loom-tests --release \
+             --target-dir target/loom --test pairs -- sequences::sequences --exact --ignored --nocapture",
         ),
     },
     Layer {
