@@ -108,5 +108,6 @@ fn all() -> Vec<(Sequence, Setting)> {
 fn has_parts([first, _, other]: Sequence, setting: Setting) -> bool {
     let is_fresh = matches!(other, Operation::ConnectFresh | Operation::ConnectWithAlias);
     let evicts = setting.policy() == Policy::Takeover && other.is_connect() && !is_fresh;
-    !evicts && !(other == Operation::Close && first.is_connect())
+    let refuses = other == Operation::Close && first.is_connect();
+    !evicts && !refuses
 }
