@@ -39,6 +39,7 @@ mod linearizable {
     mod shrink;
     mod spec;
     mod stopped;
+    mod tampered;
     mod walk;
 
     use campaign::check_all;

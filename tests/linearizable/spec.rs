@@ -144,6 +144,23 @@ impl State {
         Some((client.seen(), state))
     }
 
+    /// Whether a call with that answer changes nothing, whatever there is when it takes effect.
+    pub fn is_look(event: &Event) -> bool {
+        use Call::*;
+        match event.call {
+            Route(_) | ById(_) | ByNode(_) | ByKey(_) | KeyById(_) | KeyByNode(_) | Lives(_)
+            | Contains(_) | IsClosed | Flush => true,
+            Connect { .. } => matches!(event.answer, Answer::Refused(_)),
+            AddAlias(..) => matches!(event.answer, Answer::Alias(Err(_))),
+            DisconnectKey(_) | Sweep(_) => event.answer == Answer::Ended(None),
+            Attach(..) | Detach(..) | Update(..) | RemoveAlias(..) => {
+                event.answer == Answer::Done(false)
+            }
+            // These end a client by and by, or change what an iteration has to show.
+            Disconnect { .. } | Close | Shut | Walk { .. } | Visit(_) | WalkEnds => false,
+        }
+    }
+
     /// Every next step of a thread's call that is at `phase` and will answer what the event says.
     pub fn steps(&self, thread: usize, event: &Event, phase: Phase, rules: Rules) -> Steps {
         let mut steps = self.effects(thread, event, phase, rules);
