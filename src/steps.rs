@@ -37,6 +37,13 @@ pub fn bytes_of_tables<Id, Node, Info, Stream, S>(
     tandem.ids.bytes(&pin) + tandem.nodes.bytes(&pin)
 }
 
+/// What a thread has of its own in a registry is found by this number, and some of it is shared by several numbers:
+/// which one a thread has may change how many steps a call takes.
+#[cfg(feature = "steps")]
+pub fn thread_number() -> u32 {
+    crate::sync::ThreadNumber::current().value()
+}
+
 #[inline]
 pub(crate) fn step() {
     #[cfg(shuttle)]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use tandem_registry::{NewClient, Registry, StreamKey};
 
+use super::baton::first_crew;
 use super::stopped::Stopped;
 
 type Small = Registry<u8, u8, u8, u16>;
@@ -85,6 +86,7 @@ fn while_a_newcomer_commits(
 
 /// Client 1 of node id 1, whose stream is behind a pointer.
 fn with_a_stream_attached() -> (Arc<Small>, StreamKey) {
+    first_crew();
     let registry: Arc<Small> = Arc::new(Registry::builder().shards(1).build().unwrap());
     let client = registry.connect(NewClient::new(1, 1, 0).stream(10)).unwrap();
     let stream_key = registry.attach_stream(client.key, 11).unwrap();
@@ -149,6 +151,7 @@ fn a_client_by_its_id_shows_no_later_stream_of_the_older() {
 /// The same of an alias that is taken away: what its client gets afterwards is not seen by it.
 #[test]
 fn a_route_by_an_alias_shows_no_stream_from_after_its_end() {
+    first_crew();
     let route = |registry: &Small| registry.pin().route(&9).map(|route| *route.stream());
     for of_lookup in 0.. {
         let registry: Arc<Small> = Arc::new(Registry::builder().shards(1).build().unwrap());
@@ -170,6 +173,7 @@ fn a_route_by_an_alias_shows_no_stream_from_after_its_end() {
 /// An info that was replaced before a stream came is not seen with that stream (A).
 #[test]
 fn a_client_is_shown_as_it_was_at_one_moment() {
+    first_crew();
     let look = |registry: &Small| {
         let guard = registry.pin();
         let client = guard.client(&1).expect("it stays");

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread::{self, Thread};
 
+use tandem_registry::steps::thread_number;
+
 use crate::fixtures::rng::Rng;
 use crate::fixtures::tracked::Ledger;
 
@@ -61,13 +63,15 @@ impl Crew {
     pub fn new(workers: usize) -> Self {
         let members = (0..workers).map(|_| Member::start()).collect();
         let crew = Self { leader: Member::start(), workers: Arc::new(Workers(members)) };
-        // The number that a thread has in the registry says what it shares with whom. In order, so that
-        // those of the first crew are the same in every run.
-        let pins = || drop(tandem_registry::Registry::<u8, u8, (), ()>::new().pin());
-        for member in [&crew.leader].into_iter().chain(&crew.workers.0) {
-            let _ = member.send(pins).recv();
-        }
+        // In order, so that those of the first crew are the same in every run.
+        crew.numbers();
         crew
+    }
+
+    /// The numbers of the leader and the workers, which they get at their first call and keep.
+    fn numbers(&self) -> Vec<u32> {
+        let members = [&self.leader].into_iter().chain(&self.workers.0);
+        members.map(|member| member.send(thread_number).recv().unwrap().unwrap()).collect()
     }
 
     /// Has the leader run `f`.
@@ -94,12 +98,22 @@ impl Workers {
     }
 }
 
-/// The first crew of this process and the ledger of its values: the one whose histories are replayed.
+/// The crew whose histories are replayed. Its threads have the first numbers of this process, as they have where one
+/// is replayed: every test calls this before anything else does that uses a registry.
 pub fn first_crew() -> &'static Mutex<Crew> {
     static FIRST: OnceLock<Mutex<Crew>> = OnceLock::new();
-    FIRST.get_or_init(|| Mutex::new(Crew::new(super::record::THREADS)))
+    FIRST.get_or_init(|| {
+        let crew = Crew::new(super::record::THREADS);
+        assert!(
+            crew.numbers().into_iter().eq(0..=super::record::THREADS as u32),
+            "a registry was used before: {:?}",
+            crew.numbers()
+        );
+        Mutex::new(crew)
+    })
 }
 
+/// Of the values of its histories.
 pub static FIRST_LEDGER: Ledger = Ledger::new();
 
 /// Who holds the baton.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tandem_registry::{NewClient, Registry};
 
+use super::baton::first_crew;
 use super::stopped::Stopped;
 
 thread_local! {
@@ -36,6 +37,7 @@ impl Eq for Touchy {}
 /// the one lets the other not escape it.
 #[test]
 fn a_panic_over_one_newcomer_lets_no_other_escape() {
+    first_crew();
     let mut met = false;
     for of_first in 0.. {
         for of_second in 0.. {

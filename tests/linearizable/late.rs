@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tandem_registry::{NewClient, Registry};
 
+use super::baton::first_crew;
 use super::stopped::Stopped;
 
 thread_local! {
@@ -33,6 +34,7 @@ impl Eq for Gullible {}
 /// displaced as well, anywhere in that; the first goes on to its end, then the second.
 #[test]
 fn what_is_evicted_too_late_is_dropped_once() {
+    first_crew();
     for of_owner in 0.. {
         for of_helper in 0.. {
             let drops = Arc::new(());
