@@ -98,14 +98,18 @@ impl Tally {
     }
 }
 
+/// How many are wanted in all.
+pub fn histories() -> u64 {
+    env::var("HISTORIES").ok().and_then(|text| text.parse().ok()).unwrap_or(HISTORIES)
+}
+
 /// Checks this kind's share of the histories.
 pub fn check_all(name: &str, kind: u64) {
     static LEDGERS: [Ledger; 4] = [const { Ledger::new() }; 4];
     let ledger = &LEDGERS[kind as usize];
     // First, so that its threads have the first numbers.
     let first = first_crew();
-    let wanted = env::var("HISTORIES").ok().and_then(|text| text.parse().ok());
-    let wanted: u64 = wanted.unwrap_or(HISTORIES) / 4;
+    let wanted = histories() / 4;
     let crew = Crew::new(THREADS);
     let bar = ProgressBar::new(wanted).with_prefix(name.to_owned());
     let style = "{prefix}: {pos} of {len}, {per_sec}, {eta} left, {msg} overlapping";
