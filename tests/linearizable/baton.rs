@@ -104,11 +104,8 @@ pub fn first_crew() -> &'static Mutex<Crew> {
     static FIRST: OnceLock<Mutex<Crew>> = OnceLock::new();
     FIRST.get_or_init(|| {
         let crew = Crew::new(super::record::THREADS);
-        assert!(
-            crew.numbers().into_iter().eq(0..=super::record::THREADS as u32),
-            "a registry was used before: {:?}",
-            crew.numbers()
-        );
+        let first = Vec::from_iter(0..=super::record::THREADS as u32);
+        assert_eq!(crew.numbers(), first, "a registry was used before");
         Mutex::new(crew)
     })
 }

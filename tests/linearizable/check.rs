@@ -38,8 +38,8 @@ pub fn search(history: &History, rules: Rules, is_look: impl Fn(&Event) -> bool)
             return (true, seen.len());
         };
         let steps = |(thread, event, phase)| {
-            let steps: Vec<_> = point.state.steps(thread, event, phase, rules);
-            steps.into_iter().map(move |step| (thread, step))
+            let steps = point.state.steps(thread, event, phase, rules).into_iter();
+            steps.map(move |step| (thread, step))
         };
         let may_begin = || pending().filter(|(_, event, _)| event.called < deadline);
         let mut looks = may_begin().filter(|(_, event, _)| is_look(event));

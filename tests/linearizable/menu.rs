@@ -51,7 +51,7 @@ impl Menu {
         Self { names, bystanders, of_one: rng.one_in(3), weights }
     }
 
-    /// The alias that all are about, if they are: the last name, whose client, if any, has it from the start.
+    /// The alias that all are about, if they are about one: the last name, which of two is a node id as well.
     pub fn the_alias(&self) -> Option<u8> {
         self.of_one.then_some(self.names as u8 - 1)
     }
